@@ -1,1 +1,32 @@
 """The suite's shared parts: a real nats-server and the sandbox, each a process on a free port."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from harness import bus as buses
+from harness import sandbox as sandboxes
+
+
+@pytest.fixture
+async def bus(tmp_path: Path) -> AsyncIterator[buses.Bus]:
+    """A nats-server of the test's own, with the contract's streams and buckets."""
+    async with buses.bus(tmp_path / "bus") as running:
+        await running.lay()
+        yield running
+
+
+@pytest.fixture
+async def nats_client(bus: buses.Bus) -> AsyncIterator[Client]:
+    client = await bus.connect()
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[sandboxes.Sandbox]:
+    """Both clouds, fresh, for the test's own use."""
+    async with sandboxes.sandbox(tmp_path / "sandbox") as running:
+        yield running

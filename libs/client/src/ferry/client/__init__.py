@@ -1,0 +1,1 @@
+"""`ferry`: the publisher's library and the command line."""

@@ -1,0 +1,1 @@
+"""How every Ferry service starts, is asked, is watched and stops."""

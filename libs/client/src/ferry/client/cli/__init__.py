@@ -1,0 +1,1 @@
+"""`ferry`: a module per noun; `main` puts them together."""

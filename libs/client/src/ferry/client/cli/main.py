@@ -1,0 +1,14 @@
+"""The `ferry` command. FERRY_NATS__URL says where the bus is."""
+
+import click
+
+from ferry.client.cli.publish import publish
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ferry-client", prog_name="ferry")
+def main() -> None:
+    """Ferry carries readings from a NATS bus to Thing+ and OtoSense. FERRY_NATS__URL names the bus."""
+
+
+main.add_command(publish)

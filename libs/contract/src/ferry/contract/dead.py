@@ -1,0 +1,30 @@
+"""Dead letters: the original body untouched, everything else in headers."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a publication cannot reach its cloud."""
+
+    INVALID_SUBJECT = "invalid_subject"
+    INVALID_BODY = "invalid_body"
+    INVALID_VALUE = "invalid_value"
+    OUT_OF_ORDER = "out_of_order"
+    REFUSED = "refused"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    UNKNOWN_SENSOR = "unknown_sensor"
+    UNKNOWN_GATEWAY = "unknown_gateway"
+
+
+REASON = "Ferry-Reason"
+DETAIL = "Ferry-Detail"
+HTTP_STATUS = "Ferry-Http-Status"
+SUBJECT = "Ferry-Subject"
+ATTEMPTS = "Ferry-Attempts"
+SEQUENCE = "Ferry-Sequence"
+"""The sequence in FERRY_READINGS: the same for every copy of one dead letter."""
+PUBLISHED_AT = "Ferry-Published-At"
+"""Unix ms, by the server."""
+DEAD_AT = "Ferry-Dead-At"
+"""Unix ms."""
+TRACEPARENT = "traceparent"

@@ -1,0 +1,115 @@
+"""How a failed request is answered: the NATS services headers, and an RFC 9457 problem as the body."""
+
+from collections.abc import Mapping
+from typing import Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+ERROR_CODE_HEADER = "Nats-Service-Error-Code"
+ERROR_HEADER = "Nats-Service-Error"
+TYPE_BASE = "urn:ferry:problem:"
+
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class Problem(BaseModel):
+    """RFC 9457 section 3.1, with the field that was wrong and what to do about it.
+
+    `status` follows HTTP's meaning: 4xx is the caller's to mend, 5xx is worth another try.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    field: str | None = None
+    allowed: list[str] | None = None
+    hint: str | None = None
+
+
+class ProblemError(Exception):
+    """A request was refused or failed; raised by handlers and, on the other side, by who asked."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.title)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        problem = self.problem
+        where = f" (field {problem.field})" if problem.field else ""
+        parts = [f"{problem.title}{where}", problem.detail, problem.hint or ""]
+        return ": ".join(part for part in parts if part)
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        status: int,
+        title: str,
+        *,
+        detail: str = "",
+        field: str | None = None,
+        allowed: list[str] | None = None,
+        hint: str | None = None,
+    ) -> Self:
+        """`kind` is the last word of the problem's type, such as `unknown-model`."""
+        return cls(
+            Problem(
+                type=TYPE_BASE + kind,
+                title=title,
+                status=status,
+                detail=detail,
+                field=field,
+                allowed=allowed,
+                hint=hint,
+            ),
+        )
+
+    @classmethod
+    def invalid(cls, error: ValidationError) -> Self:
+        """What pydantic found wrong, without the input: a request may carry a secret."""
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        detail = "; ".join(f"{_path(item['loc'])}: {item['msg']}" for item in found[:5])
+        return cls.of(
+            "invalid-request",
+            400,
+            "the request is not what the contract says",
+            detail=detail,
+            field=_path(found[0]["loc"]) if found else None,
+        )
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "body"
+
+
+def read_answer(body: bytes, headers: Mapping[str, str] | None, answer: type[Answer]) -> Answer:
+    """The entity that a service answered with. Raises ProblemError when it answered with a problem."""
+    if headers and ERROR_CODE_HEADER in headers:
+        raise ProblemError(_read_problem(body, headers))
+    return answer.model_validate_json(body)
+
+
+def no_service(subject: str) -> ProblemError:
+    return ProblemError.of(
+        "no-service", 503, f"nobody serves {subject}", hint="is the service running, on this bus?"
+    )
+
+
+def no_answer(subject: str, timeout_s: float) -> ProblemError:
+    return ProblemError.of("timeout", 504, f"no answer from {subject} within {timeout_s:g} s")
+
+
+def _read_problem(body: bytes, headers: Mapping[str, str]) -> Problem:
+    try:
+        return Problem.model_validate_json(body)
+    except ValidationError:
+        code = headers[ERROR_CODE_HEADER]
+        return Problem(
+            type="about:blank",
+            title=headers.get(ERROR_HEADER, "the service answered with an error"),
+            status=int(code) if code.isdigit() else 500,
+        )

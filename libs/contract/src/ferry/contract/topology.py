@@ -1,0 +1,91 @@
+"""Streams and buckets. One job makes and migrates them; services never alter them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ferry.contract import subjects
+
+MIB = 1024 * 1024
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream's limits: `max_age_s` in s (0 for ever), sizes in bytes."""
+
+    name: str
+    subjects: tuple[str, ...]
+    retention: Literal["workqueue", "limits"]
+    discard: Literal["new", "old"]
+    max_bytes: int
+    max_age_s: float = 0
+    max_msg_size: int = MIB
+    partitions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    name: str
+    storage: Literal["memory", "file"]
+    max_bytes: int
+    max_value_size: int = 64 * 1024
+
+
+PARTITIONS = 32
+MAX_BODY = 512 * 1024
+"""Bytes of one publication; the server refuses a larger one, so the publisher is told."""
+
+READINGS = Stream(
+    name="FERRY_READINGS",
+    subjects=(subjects.PUBLISHED,),
+    retention="workqueue",
+    discard="new",
+    max_bytes=2048 * MIB,
+    max_msg_size=MAX_BODY,
+    partitions=PARTITIONS,
+)
+DEAD = Stream(
+    name="FERRY_DEAD",
+    subjects=(subjects.DEAD,),
+    retention="limits",
+    discard="new",
+    max_bytes=512 * MIB,
+    max_age_s=30 * DAY_S,
+)
+EVENTS = Stream(
+    name="FERRY_EVENTS",
+    subjects=(subjects.EVENTS,),
+    retention="limits",
+    discard="old",
+    max_bytes=256 * MIB,
+    max_age_s=7 * DAY_S,
+)
+OTOSENSE_FOLLOW = Stream(
+    name="FERRY_OTOSENSE_FOLLOW",
+    subjects=(f"{subjects.OTOSENSE_FOLLOW}.>",),
+    retention="workqueue",
+    discard="new",
+    max_bytes=64 * MIB,
+)
+
+TOKENS = Bucket("ferry-tokens", "memory", max_bytes=4 * MIB)
+REGISTRY = Bucket("ferry-registry", "file", max_bytes=512 * MIB)
+OTOSENSE = Bucket("ferry-otosense", "file", max_bytes=128 * MIB)
+
+STREAMS = (READINGS, DEAD, EVENTS, OTOSENSE_FOLLOW)
+BUCKETS = (TOKENS, REGISTRY, OTOSENSE)
+
+
+def partition_filter(partition: int) -> str:
+    """What of FERRY_READINGS lies in one partition: the stream's transform put the number in front."""
+    return f"{partition}.{subjects.PUBLISHED}"
+
+
+def partition_consumer(partition: int, replica: str) -> str:
+    """The consumer whose existence is the lease on the partition."""
+    return f"telemetry-{partition}-{replica}"
+
+
+def strip_partition(stored: str) -> str:
+    """The subject as it was published."""
+    return stored.partition(".")[2]

@@ -1,0 +1,62 @@
+"""The connection to the bus: it reconnects for ever, and says so in the log."""
+
+import ssl
+from typing import Any
+
+import structlog
+from faststream.nats import NatsBroker
+from faststream.nats.opentelemetry import NatsTelemetryMiddleware
+
+from ferry.runtime.observability import Observability
+from ferry.runtime.settings import NatsSettings
+
+_log = structlog.get_logger(__name__)
+
+
+async def _on_error(error: Exception) -> None:
+    # A denied permission looks like a time-out to who asked: this line is where it can be seen.
+    _log.warning("nats.error", error=type(error).__name__, detail=str(error)[:300])
+
+
+async def _on_disconnect() -> None:
+    _log.warning("nats.disconnected")
+
+
+async def _on_reconnect() -> None:
+    _log.info("nats.reconnected")
+
+
+def options(settings: NatsSettings) -> dict[str, Any]:
+    """Keyword arguments of nats-py's connect, for every connection that Ferry makes."""
+    chosen: dict[str, Any] = {
+        "servers": settings.servers,
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": settings.reconnect_wait_s,
+        "ping_interval": settings.ping_interval_s,
+        "max_outstanding_pings": 2,
+        "inbox_prefix": settings.inbox,
+        "error_cb": _on_error,
+        "disconnected_cb": _on_disconnect,
+        "reconnected_cb": _on_reconnect,
+    }
+    if settings.user:
+        chosen["user"] = settings.user
+    if settings.password:
+        chosen["password"] = settings.password.get_secret_value()
+    if settings.nkey_seed:
+        chosen["nkeys_seed_str"] = settings.nkey_seed.get_secret_value()
+    if settings.credentials_file:
+        chosen["user_credentials"] = str(settings.credentials_file)
+    if settings.tls_ca_file:
+        chosen["tls"] = ssl.create_default_context(cafile=str(settings.tls_ca_file))
+    return chosen
+
+
+def broker(service: str, settings: NatsSettings, seen: Observability, graceful_s: float) -> NatsBroker:
+    return NatsBroker(
+        **options(settings),
+        name=f"ferry-{service}",
+        graceful_timeout=graceful_s,
+        logger=None,
+        middlewares=[NatsTelemetryMiddleware(tracer_provider=seen.tracers, meter_provider=seen.meters)],
+    )

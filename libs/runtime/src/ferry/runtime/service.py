@@ -1,0 +1,180 @@
+"""One way to start a service (settings, logs, health, bus, requests) and one to stop it, within a bound."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
+
+import structlog
+import uvloop
+from faststream import FastStream
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from pydantic import BaseModel, ValidationError
+
+from ferry.runtime import connection, health, logs, requests
+from ferry.runtime.events import Events
+from ferry.runtime.observability import Observability, observe
+from ferry.runtime.settings import RuntimeSettings
+
+Asked = TypeVar("Asked", bound=BaseModel)
+Settings = TypeVar("Settings", bound=RuntimeSettings)
+
+_log = structlog.get_logger(__name__)
+
+
+class Service:
+    """What a service's wiring is given: the bus, the events, the meters, and a place to answer requests."""
+
+    def __init__(self, name: str, settings: RuntimeSettings, broker: NatsBroker, seen: Observability) -> None:
+        self.name = name
+        self.settings = settings
+        self.broker = broker
+        self.seen = seen
+        self.ready_checks: list[health.Check] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def nats(self) -> Client:
+        return self.broker.config.broker_config.connection_state.connection
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        return self.broker.config.broker_config.connection_state.stream
+
+    @property
+    def events(self) -> Events:
+        return Events(self.jetstream, self.name)
+
+    def serve(
+        self, subject: str, request: type[Asked], handler: Callable[[Asked], Awaitable[BaseModel]]
+    ) -> None:
+        """Answers requests on `subject` once the lifespan has been entered."""
+        requests.serve(self.broker, self.name, subject, request, handler, timeout_s=self.settings.request_s)
+
+    def background(self, work: Awaitable[None], name: str) -> None:
+        """Runs until the lifespan ends. Work that fails ends the service: a dead part is not left unseen."""
+
+        async def supervised() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - carried to run(), which raises it
+                _log.error("task.failed", task=name, exc_info=error)
+                if not self._failed.done():
+                    self._failed.set_exception(error)
+
+        task = asyncio.create_task(supervised(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def wait_failed(self) -> None:
+        """Returns never; raises what a background task failed with."""
+        await asyncio.shield(self._failed)
+
+    async def cancel_background(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def alive(self) -> str | None:
+        """A client that closed for good never comes back: only a restart helps (facts: auth expiry)."""
+        state = self.broker.config.broker_config.connection_state
+        return "the connection to NATS is closed for good" if state and state.connection.is_closed else None
+
+    async def ready(self) -> str | None:
+        """A JetStream round trip, then what the service itself watches."""
+        if not self.broker.config.broker_config.connection_state:
+            return "not connected to NATS yet"
+        try:
+            async with asyncio.timeout(2):
+                await self.jetstream.account_info()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not ready
+            return f"no JetStream round trip: {type(error).__name__}"
+        for check in self.ready_checks:
+            if wrong := await check():
+                return wrong
+        return None
+
+
+Lifespan = Callable[[Service], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> AsyncIterator[Service]:
+    """The whole service, from its first log line to its last, as a context; tests run it in-process."""
+    async with observe(name, settings.otlp) as seen:
+        broker = connection.broker(name, settings.nats, seen, settings.shutdown_s / 2)
+        service = Service(name, settings, broker, seen)
+        async with health.serve(settings.health, service.alive, service.ready):
+            _log.info("nats.connecting", servers=len(settings.nats.servers))
+            try:
+                await broker.connect()
+                async with lifespan(service):
+                    app = FastStream(broker, logger=None)
+                    await app.start()
+                    await service.nats.flush()  # only now does the server know whom to ask
+                    _log.info("service.started")
+                    try:
+                        yield service
+                    finally:
+                        _log.info("service.stopping")
+                        await app.stop()
+            finally:
+                await service.cancel_background()
+                await broker.stop()
+
+
+async def _run(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    work = asyncio.create_task(_serve_until(stop, name, settings, lifespan))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not work.done():
+        done, _ = await asyncio.wait({work}, timeout=settings.shutdown_s)
+        if not done:
+            _log.error("service.stop_timed_out", shutdown_s=settings.shutdown_s)
+            work.cancel()
+            await asyncio.wait({work}, timeout=1)
+            return
+    await work
+
+
+async def _serve_until(stop: asyncio.Event, name: str, settings: RuntimeSettings, lifespan: Lifespan) -> None:
+    whole = running(name, settings, lifespan)
+    entering = asyncio.create_task(whole.__aenter__())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({entering, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not entering.done():  # a stop while NATS is still sought must not wait for it
+        entering.cancel()
+        await asyncio.wait({entering})
+        return
+    service = await entering
+    failing = asyncio.create_task(service.wait_failed())
+    await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    await whole.__aexit__(None, None, None)
+    if failing.done():
+        await failing
+    failing.cancel()
+
+
+def run(name: str, settings: type[Settings], lifespan: Lifespan) -> None:
+    """A service's main. Exits 2 when its settings are wrong, naming each, never showing a value."""
+    try:
+        chosen = settings()
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_input=False, include_context=False):
+            variable = "FERRY_" + "__".join(str(part).upper() for part in item["loc"])
+            sys.stderr.write(f"ferry-{name}: {variable}: {item['msg']}\n")
+        sys.exit(2)
+    logs.configure(name, chosen.log)
+    uvloop.run(_run(name, chosen, lifespan))
