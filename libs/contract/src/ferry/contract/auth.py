@@ -29,3 +29,7 @@ class Token(BaseModel):
     @field_serializer("access_token", when_used="json")
     def _reveal(self, token: SecretStr) -> str:
         return token.get_secret_value()
+
+
+class BearerRefusedError(Exception):
+    """A cloud refused the bearer token itself; with a newer generation the same request may succeed."""

@@ -1,0 +1,128 @@
+"""HTTP to a cloud: a whole answer or a typed error, within bounds of time and memory, never elsewhere."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from pydantic import SecretStr
+
+from ferry.clouds.errors import BadAnswerError, UnreachableError, parse_json, refusal
+
+LARGEST_ANSWER = 4 * 1024 * 1024
+"""Bytes; 4000 gateways, the longest list of Thing+, take less than half."""
+
+Params = Mapping[str, str | int | Sequence[str]]
+
+# What fails before the request can have been read by anybody.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 2xx. `json` is None for a body that is none; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    text: str = field(repr=False)
+    json: Any = field(repr=False)
+
+    def object(self) -> dict[str, Any]:
+        """Raises BadAnswerError when the body is not a JSON object."""
+        if isinstance(self.json, dict):
+            return self.json
+        raise BadAnswerError(self.status, "a body that is not a JSON object")
+
+
+class CloudHttp:
+    """One cloud at `base_url`, such as `https://api.sandbox.thingplus.net/v2`; a context manager.
+
+    Whatever a call sends as a secret is blotted out of the words that the cloud answers with.
+    """
+
+    def __init__(self, base_url: str, *, timeout_s: float = 10.0, largest: int = LARGEST_ANSWER) -> None:
+        self._base = base_url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._largest = largest
+        self._client = httpx.AsyncClient(
+            timeout=timeout_s,
+            follow_redirects=False,
+            # A cancelled request may leak its pool slot for ever (httpcore#1093): no slot is waited for.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            # No compression: a few kilobytes could unpack to gigabytes.
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            # A session's cookie travels where it is put, never by itself.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        bearer: SecretStr | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+    ) -> Answer:
+        """A 2xx answer of at most 4 MiB, all of it within `timeout_s`. Raises CloudError's family.
+
+        `path` starts with a slash and its ids are quoted by the caller.
+        """
+        sent = {**(headers or {})}
+        if bearer:
+            sent["Authorization"] = f"Bearer {bearer.get_secret_value()}"
+            secrets = (*secrets, bearer.get_secret_value())
+        try:
+            request = self._client.build_request(
+                method,
+                self._base + path,
+                headers=sent,
+                params=params,
+                json=json,
+                data=form,
+            )
+            async with asyncio.timeout(self._timeout_s):
+                status, received, text = await self._receive(request)
+        except TimeoutError:
+            raise UnreachableError(f"not within {self._timeout_s:g} s", ambiguous=True) from None
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as error:
+            # Their text may carry what was sent: the kind alone is told.
+            ambiguous = isinstance(error, httpx.HTTPError) and not isinstance(error, _NOT_SENT)
+            raise UnreachableError(type(error).__name__, ambiguous=ambiguous) from None
+        if status >= httpx.codes.BAD_REQUEST:
+            raise refusal(status, received, text, bearer=bearer is not None, secrets=secrets)
+        if not httpx.codes.is_success(status):
+            raise BadAnswerError(status, "a redirect, which is not followed")
+        return Answer(status, received, text, parse_json(text))
+
+    async def _receive(self, request: httpx.Request) -> tuple[int, dict[str, str], str]:
+        response = await self._client.send(request, stream=True)
+        try:
+            if response.headers.get("content-encoding", "identity").lower() != "identity":
+                raise BadAnswerError(response.status_code, "a compressed body, which nobody asked for")
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > self._largest:
+                    raise BadAnswerError(response.status_code, f"more than {self._largest} bytes")
+        finally:
+            await response.aclose()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return response.status_code, headers, body.decode(errors="replace")
