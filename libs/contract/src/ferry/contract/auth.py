@@ -1,10 +1,32 @@
-"""Requests to auth. Their names are OAuth's (RFC 6749), hence snake_case."""
+"""Requests to auth. A token's names are OAuth's (RFC 6749), hence snake_case; a client's are the guide's."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
+from ferry.contract.model import Message, Request
+
 Cloud = Literal["thingplus", "otosense"]
+Scope = Literal[
+    "user-profile",
+    "user-profile-read",
+    "gateway",
+    "gateway-read",
+    "gateway-update",
+    "gateway-management",
+    "actuator-command",
+    "timeline-read",
+    "tag",
+    "tag-read",
+    "rule",
+    "rule-read",
+    "service-read",
+    "site-read",
+    "billing-read",
+]
+State = Literal["starting", "ok", "refused", "unavailable", "bad_answer", "unconfigured"]
+"""`refused`: the cloud said no to the credentials. `unavailable`: it could not be asked, or was busy.
+`bad_answer`: it said what no token endpoint says. `unconfigured`: a setting is missing."""
 
 
 class TokenRequest(BaseModel):
@@ -17,18 +39,98 @@ class TokenRequest(BaseModel):
 
 
 class Token(BaseModel):
-    """A bearer token. `expires_at` is in Unix ms by our clock; `generation` counts up with each new one."""
+    """A bearer token. `expires_in` is in s from the answer on: count with it, clocks differ.
+
+    `expires_at` is the same in Unix ms by auth's clock. `generation` counts up with each new token.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     access_token: SecretStr
     token_type: str = "Bearer"  # noqa: S105 - RFC 6750's word, no secret
+    expires_in: float
     expires_at: int
     generation: int
 
     @field_serializer("access_token", when_used="json")
     def _reveal(self, token: SecretStr) -> str:
         return token.get_secret_value()
+
+
+class StateRequest(Request):
+    """Asks for the state of every cloud."""
+
+
+class CloudState(Message):
+    """How one cloud's credentials stand. Moments are in Unix ms; `detail` is the cloud's words."""
+
+    cloud: Cloud
+    state: State
+    generation: int | None = None
+    expires_at: int | None = None
+    refresh_at: int | None = None
+    next_attempt_at: int | None = None
+    failures: int = 0
+    """Attempts that failed since the last one that worked."""
+    detail: str | None = None
+    hint: str | None = None
+
+
+class AuthState(Message):
+    clouds: list[CloudState]
+
+
+class ClientRequest(Request):
+    """The guide's chapter 3. Authorised by a portal `session` (its cookie), or `login_id` and `password`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    req_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._~-]{1,128}$")]
+    client_secret: SecretStr
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = ("gateway", "site-read")
+    session: SecretStr | None = None
+    login_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    password: SecretStr | None = None
+    """The md5 of the portal password in hex, as the portal itself sends it."""
+
+    @field_serializer("client_secret", "session", "password", when_used="json")
+    def _reveal(self, secret: SecretStr | None) -> str | None:
+        return secret.get_secret_value() if secret else None
+
+
+class Client(Message):
+    """The guide's answer without the secret, which who asked has already."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...] = ()
+    mtime: int | None = None
+    ctime: int | None = None
+
+
+class CredentialsRefused(Message):
+    """`events.auth.credentials.refused`: that cloud pauses until a secret changes or an attempt works."""
+
+    cloud: Cloud
+    status: int
+    code: str
+    detail: str
+    hint: str
+
+
+class CredentialsAccepted(Message):
+    """`events.auth.credentials.accepted`: a token after attempts that had failed."""
+
+    cloud: Cloud
+    generation: int
+
+
+class TokenEnding(Message):
+    """`events.auth.token.ending`: no refresh has worked and this token is in its last days, or last tenth."""
+
+    cloud: Cloud
+    generation: int
+    expires_at: int
+    detail: str
 
 
 class BearerRefusedError(Exception):
