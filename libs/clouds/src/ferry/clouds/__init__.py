@@ -1,0 +1,1 @@
+"""Typed async clients of the two clouds' HTTP APIs, over httpx."""

@@ -1,0 +1,118 @@
+"""What telemetry answers: its state, and the dead letters."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ferry.contract.dead import Reason
+from ferry.contract.ids import EntityId
+from ferry.contract.model import Message, Request
+
+
+class Failure(Message):
+    """`at` in Unix ms."""
+
+    at: int
+    what: str
+
+
+class Presence(Message):
+    """A replica's heartbeat on core NATS, and what `telemetry.state.get` shows of it. Ages in ms."""
+
+    replica: str
+    leaving: bool = False
+    partitions: tuple[int, ...] = ()
+    in_hand: int = 0
+    in_hand_bytes: int = 0
+    oldest_age_ms: int | None = None
+    breaker: Literal["closed", "open", "half_open"] = "closed"
+    limit: int = 0
+    requests: int = 0
+    """Requests on their way to the cloud now."""
+    delivered: int = 0
+    dead: int = 0
+    given_back: int = 0
+    puts: int = 0
+    retries: int = 0
+    failures: tuple[Failure, ...] = ()
+
+
+class StateRequest(Request):
+    """Asks for everything."""
+
+
+class PartitionState(Message):
+    """`lag` counts messages not yet delivered to an owner; `oldestAge` is the oldest message's age in ms."""
+
+    partition: int
+    owner: str | None = None
+    lag: int = 0
+    in_hand: int = 0
+    oldest_age_ms: int | None = None
+
+
+class State(Message):
+    replicas: list[Presence]
+    partitions: list[PartitionState]
+    waiting: int
+    """Messages in FERRY_READINGS."""
+    waiting_bytes: int
+    dead: int
+    """Messages in FERRY_DEAD."""
+    dead_bytes: int
+    dead_max_bytes: int
+
+
+class DeadFilter(Request):
+    """Which dead letters: all that match every filter given. Times in Unix ms, of when they died."""
+
+    reason: Reason | None = None
+    gateway: EntityId | None = None
+    sensor: EntityId | None = None
+    since: int | None = None
+    until: int | None = None
+    after: int = 0
+    """Only later dead letters than this one: a page's `next`."""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class DeadChoice(DeadFilter):
+    """What to replay or discard: one by `id`, or all that match; `all` must be said when nothing is filtered."""
+
+    id: int | None = None
+    all: bool = False
+
+
+class DeadId(Request):
+    id: int
+
+
+class DeadLetter(Message):
+    """`id` is its place in FERRY_DEAD; the body is the publisher's, as text where it is text."""
+
+    id: int
+    reason: str
+    detail: str
+    http_status: int | None = None
+    subject: str
+    gateway: str | None = None
+    sensor: str | None = None
+    attempts: int = 0
+    sequence: int = 0
+    published_at: int = 0
+    dead_at: int = 0
+    traceparent: str | None = None
+    body: str
+    body_base64: bool = False
+
+
+class DeadList(Message):
+    items: list[DeadLetter]
+    next: int | None = None
+
+
+class DeadDone(Message):
+    """How many were replayed or discarded; `next` when more match than one request does."""
+
+    done: int
+    next: int | None = None

@@ -1,0 +1,34 @@
+"""A message in hand: taken from the stream, not yet acked."""
+
+from dataclasses import dataclass, field
+
+from ferry.contract.dead import Reason
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Why a message goes to the dead letters. `http_status` is the cloud's, when it said anything."""
+
+    reason: Reason
+    detail: str
+    http_status: int | None = None
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Held:
+    """`sequence` is the stream's, `published_ms` when the server stored it; `ack` is where its fate is told.
+
+    `open` counts the points whose fate is not yet known; the message is settled with the last of them.
+    """
+
+    sequence: int
+    ack: str
+    subject: str
+    body: bytes
+    published_ms: int
+    headers: dict[str, str] | None
+    size: int
+    open: int = 1
+    verdict: Verdict | None = field(default=None)
+    settled: bool = False

@@ -1,0 +1,34 @@
+"""Metrics read when they are asked for: a reading pays nothing for them."""
+
+from collections.abc import Callable, Iterable
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from ferry.contract.telemetry import Presence
+
+BREAKER = {"closed": 0, "half_open": 1, "open": 2}
+
+
+def observe(meter: Meter, presence: Callable[[], Presence]) -> None:
+    def reading(of: Callable[[Presence], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        return lambda _: [Observation(of(presence()))]
+
+    counters: dict[str, Callable[[Presence], float]] = {
+        "ferry.telemetry.delivered": lambda seen: seen.delivered,
+        "ferry.telemetry.dead": lambda seen: seen.dead,
+        "ferry.telemetry.given_back": lambda seen: seen.given_back,
+        "ferry.telemetry.puts": lambda seen: seen.puts,
+        "ferry.telemetry.retries": lambda seen: seen.retries,
+    }
+    gauges: dict[str, Callable[[Presence], float]] = {
+        "ferry.telemetry.in_hand": lambda seen: seen.in_hand,
+        "ferry.telemetry.in_hand.bytes": lambda seen: seen.in_hand_bytes,
+        "ferry.telemetry.oldest_age.ms": lambda seen: seen.oldest_age_ms or 0,
+        "ferry.telemetry.partitions": lambda seen: len(seen.partitions),
+        "ferry.telemetry.limit": lambda seen: seen.limit,
+        "ferry.telemetry.breaker": lambda seen: BREAKER[seen.breaker],
+    }
+    for name, of in counters.items():
+        meter.create_observable_counter(name, [reading(of)])
+    for name, of in gauges.items():
+        meter.create_observable_gauge(name, [reading(of)])

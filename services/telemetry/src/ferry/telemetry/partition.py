@@ -1,0 +1,34 @@
+"""A partition that this replica owns: its lanes, and what is in hand. Dropped whole when the lease is lost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ferry.telemetry.held import Held
+from ferry.telemetry.lane import Lane
+from ferry.telemetry.sender import Fenced
+from ferry.telemetry.status_lane import StatusLane
+
+
+@dataclass(slots=True)
+class Partition:
+    """`fresh` says whether this replica has been awake: a paused one must not go on as if nothing had been."""
+
+    number: int
+    consumer: str
+    fresh: Callable[[], bool]
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    statuses: dict[str, StatusLane] = field(default_factory=dict)
+    in_hand: dict[int, Held] = field(default_factory=dict)
+    lost: bool = False
+    draining: bool = False
+
+    def fence(self) -> None:
+        """Raises Fenced when what is in hand may be another replica's by now."""
+        if self.lost or not self.fresh():
+            raise Fenced
+
+    def fence_new(self) -> None:
+        """The same before new work: a draining partition starts none."""
+        if self.draining:
+            raise Fenced
+        self.fence()

@@ -1,0 +1,52 @@
+"""What telemetry reads from the environment."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ferry.runtime.settings import RuntimeSettings
+
+
+class CloudSettings(BaseModel):
+    """The guide's base, such as `https://api.sandbox.thingplus.net/v2`. Times in s."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    url: str
+    connect_s: float = 5.0
+    answer_s: float = 15.0
+
+
+class JourneySettings(BaseModel):
+    """`FERRY_TELEMETRY__…`: bounds of what is in hand, and how long is waited for what. Times in s."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    put_max_points: int = Field(default=500, ge=1, le=5000)
+    put_max_bytes: int = Field(default=128 * 1024, ge=1024)
+    linger_s: float = Field(default=0.0, ge=0, le=60)
+    """How long an idle sensor's reading waits for company; 0 sends it at once."""
+    in_flight_messages: int = Field(default=8192, ge=1)
+    in_flight_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    lane_messages: int = Field(default=256, ge=1)
+    """A failing lane keeps a sixteenth of it in hand; the rest is given back to the stream."""
+    give_back_s: float = Field(default=5.0, gt=0)
+    concurrency_max: int = Field(default=128, ge=1)
+    retry_base_s: float = Field(default=0.25, gt=0)
+    retry_cap_s: float = Field(default=30.0, gt=0)
+    retry_budget_s: float = Field(default=300.0, gt=0)
+    """How long one sensor may fail alone, while the cloud answers others, before its dead letters."""
+    unknown_grace_s: float = Field(default=30.0, ge=0)
+    unknown_messages: int = Field(default=1000, ge=0)
+    breaker_open_s: float = Field(default=1.0, gt=0)
+    breaker_open_max_s: float = Field(default=30.0, gt=0)
+    imply_status: bool = True
+    heartbeat_s: float = Field(default=0.5, gt=0)
+    silent_s: float = Field(default=5.0, gt=0)
+    """A replica unheard for this long is dead: its consumers are deleted by who should own them."""
+    ack_wait_s: float = Field(default=60.0, gt=1)
+    drain_s: float = Field(default=0.5, ge=0)
+    """A stopping replica gives its requests on the way so long to return."""
+
+
+class Settings(RuntimeSettings):
+    thingplus: CloudSettings
+    telemetry: JourneySettings = JourneySettings()
