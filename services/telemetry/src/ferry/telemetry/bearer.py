@@ -24,9 +24,8 @@ class BusTokens:
             token = await self._tokens.get()
         except ProblemError as error:
             raise NoToken(str(error)) from None
-        if self._header is None or self._header.generation != token.generation:
-            self._keep(token)
-        return self._header or self._keep(token)
+        header = self._header
+        return header if header and header.generation == token.generation else self._keep(token)
 
     async def reject(self, generation: int) -> None:
         """Raises NoToken."""

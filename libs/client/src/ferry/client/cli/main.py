@@ -2,7 +2,9 @@
 
 import click
 
+from ferry.client.cli.dead import dead
 from ferry.client.cli.publish import publish
+from ferry.client.cli.status import status
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -11,4 +13,5 @@ def main() -> None:
     """Ferry carries readings from a NATS bus to Thing+ and OtoSense. FERRY_NATS__URL names the bus."""
 
 
-main.add_command(publish)
+for command in (dead, publish, status):
+    main.add_command(command)

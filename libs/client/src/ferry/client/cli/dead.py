@@ -1,0 +1,143 @@
+"""`ferry dead`: look at dead letters, replay them, or discard them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from ferry.client.bus import Bus
+from ferry.client.cli.terminal import as_json, fail, on_bus, print_json, print_table
+from ferry.contract import subjects
+from ferry.contract.dead import Reason
+from ferry.contract.problems import ProblemError
+from ferry.contract.telemetry import DeadChoice, DeadDone, DeadFilter, DeadId, DeadLetter, DeadList
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    when = click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+    for option in (
+        click.option("--until", type=when, help="Died at or before this time (UTC)."),
+        click.option("--since", type=when, help="Died at or after this time (UTC)."),
+        click.option("--sensor", help="Only of this sensor."),
+        click.option("--gateway", help="Only of this gateway."),
+        click.option(
+            "--reason", type=click.Choice([reason.value for reason in Reason]), help="Only for this reason."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _chosen(**given: Any) -> dict[str, Any]:
+    for name in ("since", "until"):
+        if isinstance(given.get(name), datetime):
+            given[name] = int(given[name].replace(tzinfo=UTC).timestamp() * 1000)
+    return {name: value for name, value in given.items() if value is not None}
+
+
+@click.group()
+def dead() -> None:
+    """Look at dead letters, replay or discard them."""
+
+
+@dead.command("list")
+@_filters
+@click.option("--after", type=int, default=0, help="The page that begins after this id.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@as_json
+def list_(as_json: bool, **given: Any) -> None:
+    """List dead letters, oldest first."""
+    wanted = _parse(DeadFilter, given)
+
+    async def work(bus: Bus) -> DeadList:
+        return await bus.ask(subjects.TELEMETRY_DEAD_LIST, wanted, DeadList)
+
+    found = on_bus(work)
+    if as_json:
+        print_json(found)
+        return
+    if not found.items:
+        click.echo("no dead letters")
+        return
+    print_table(
+        ("id", "died", "reason", "gateway", "sensor", "detail"),
+        (
+            (letter.id, _moment(letter.dead_at), letter.reason, letter.gateway, letter.sensor, letter.detail)
+            for letter in found.items
+        ),
+    )
+    if found.next is not None:
+        click.echo(f"more: --after {found.next}")
+
+
+@dead.command()
+@click.argument("id", type=int)
+@as_json
+def show(id: int, as_json: bool) -> None:  # noqa: A002 - the option's name
+    """Show one dead letter with its body."""
+
+    async def work(bus: Bus) -> DeadLetter:
+        return await bus.ask(subjects.TELEMETRY_DEAD_GET, DeadId(id=id), DeadLetter)
+
+    letter = on_bus(work)
+    if as_json:
+        print_json(letter)
+        return
+    for name, value in letter.model_dump(by_alias=True, exclude_none=True).items():
+        click.echo(f"{name}: {_moment(value) if name.endswith('At') else value}")
+
+
+@dead.command()
+@click.argument("id", type=int, required=False)
+@_filters
+@click.option("--all", is_flag=True, help="All that match; must be said when there is no filter.")
+@as_json
+def replay(as_json: bool, **given: Any) -> None:
+    """Publish dead letters again, as they were."""
+    _do(subjects.TELEMETRY_DEAD_REPLAY, "replayed", as_json, given)
+
+
+@dead.command()
+@click.argument("id", type=int, required=False)
+@_filters
+@click.option("--all", is_flag=True, help="All that match; must be said when there is no filter.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def discard(as_json: bool, yes: bool, **given: Any) -> None:
+    """Delete dead letters for ever."""
+    if not yes:
+        click.confirm("Delete these dead letters for ever?", abort=True)
+    _do(subjects.TELEMETRY_DEAD_DISCARD, "discarded", as_json, given)
+
+
+def _do(subject: str, done_word: str, as_json: bool, given: dict[str, Any]) -> None:
+    choice = _parse(DeadChoice, given)
+
+    async def work(bus: Bus) -> int:
+        done, after = 0, 0
+        while True:
+            page = choice.model_copy(update={"after": after})
+            answer = await bus.ask(subject, page, DeadDone)
+            done += answer.done
+            if answer.next is None:
+                return done
+            after = answer.next
+
+    done = on_bus(work)
+    if as_json:
+        print_json({"done": done})
+    else:
+        click.echo(f"{done} {done_word}")
+
+
+def _parse(model: type[DeadFilter], given: dict[str, Any]) -> Any:
+    try:
+        return model.model_validate(_chosen(**given))
+    except ValidationError as error:
+        fail(ProblemError.invalid(error))
+
+
+def _moment(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
