@@ -173,7 +173,8 @@ def run(name: str, settings: type[Settings], lifespan: Lifespan) -> None:
         chosen = settings()
     except ValidationError as error:
         for item in error.errors(include_url=False, include_input=False, include_context=False):
-            variable = "FERRY_" + "__".join(str(part).upper() for part in item["loc"])
+            path = "__".join(str(part).upper() for part in item["loc"])
+            variable = f"FERRY_{path}" if path else "settings"
             sys.stderr.write(f"ferry-{name}: {variable}: {item['msg']}\n")
         sys.exit(2)
     logs.configure(name, chosen.log)

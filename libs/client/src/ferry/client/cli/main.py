@@ -2,6 +2,7 @@
 
 import click
 
+from ferry.client.cli.auth import auth
 from ferry.client.cli.dead import dead
 from ferry.client.cli.publish import publish
 from ferry.client.cli.status import status
@@ -13,5 +14,5 @@ def main() -> None:
     """Ferry carries readings from a NATS bus to Thing+ and OtoSense. FERRY_NATS__URL names the bus."""
 
 
-for command in (dead, publish, status):
+for command in (auth, dead, publish, status):
     main.add_command(command)

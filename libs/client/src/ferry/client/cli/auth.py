@@ -1,0 +1,99 @@
+"""`ferry auth`: how the credentials stand, and the guide's chapter 3."""
+
+import hashlib
+from datetime import UTC, datetime
+
+import click
+from pydantic import SecretStr, ValidationError
+
+from ferry.client.bus import Bus
+from ferry.client.cli.terminal import as_json, fail, on_bus, print_json, print_table
+from ferry.contract import subjects
+from ferry.contract.auth import AuthState, Client, ClientRequest, StateRequest
+from ferry.contract.problems import ProblemError
+
+
+@click.group()
+def auth() -> None:
+    """Credentials and tokens of both clouds."""
+
+
+@auth.command()
+@as_json
+def state(as_json: bool) -> None:
+    """Show how each cloud's credentials stand. Exit code 1 when one that is set up has no good token."""
+
+    async def work(bus: Bus) -> AuthState:
+        return await bus.ask(subjects.AUTH_STATE_GET, StateRequest(), AuthState)
+
+    found = on_bus(work)
+    if as_json:
+        print_json(found)
+    else:
+        columns = ("cloud", "state", "generation", "token ends", "next attempt", "why", "what to do")
+        print_table(
+            columns,
+            [
+                (
+                    one.cloud,
+                    one.state,
+                    one.generation,
+                    _moment(one.expires_at),
+                    _moment(one.next_attempt_at),
+                    one.detail,
+                    one.hint,
+                )
+                for one in found.clouds
+            ],
+        )
+    if any(one.state not in {"ok", "unconfigured"} for one in found.clouds):
+        raise SystemExit(1)
+
+
+@auth.command("create-client")
+@click.option("--id", "req_id", required=True, help="The client's id, which a token is asked for with.")
+@click.option("--name", required=True, help="A name for people.")
+@click.option("--scope", "scopes", multiple=True, help="A permission; repeat it. [gateway, site-read]")
+@click.option(
+    "--login", "login_id", help="Log in as this portal user; without it a session cookie is asked for."
+)
+@as_json
+def create_client(
+    req_id: str, name: str, scopes: tuple[str, ...], login_id: str | None, as_json: bool
+) -> None:
+    """Create the OAuth client that Thing+ gives tokens to. Secrets are asked for, without echo."""
+    given: dict[str, object] = {"name": name, "req_id": req_id}
+    if scopes:
+        given["scopes"] = scopes
+    if login_id:
+        password = click.prompt("Portal password", hide_input=True, err=True)
+        given |= {"login_id": login_id, "password": _md5(password)}
+    else:
+        given["session"] = SecretStr(
+            click.prompt("Portal session (cookie dwTPlus)", hide_input=True, err=True)
+        )
+    secret = click.prompt("Secret of the new client", hide_input=True, confirmation_prompt=True, err=True)
+    given["client_secret"] = SecretStr(secret)
+    try:
+        request = ClientRequest.model_validate(given)
+    except ValidationError as error:
+        fail(ProblemError.invalid(error))
+
+    async def work(bus: Bus) -> Client:
+        return await bus.ask(subjects.AUTH_CLIENT_CREATE, request, Client)
+
+    client = on_bus(work)
+    if as_json:
+        print_json(client)
+        return
+    click.echo(f"created {client.id} ({client.name}) with {', '.join(client.scopes)}")
+    click.echo(f"set FERRY_THINGPLUS__CLIENT_ID={client.id}, and CLIENT_SECRET to the secret you gave")
+
+
+def _md5(password: str) -> SecretStr:
+    """As the portal sends it (chapter 4); the password itself does not leave this process."""
+    return SecretStr(hashlib.md5(password.encode(), usedforsecurity=False).hexdigest())
+
+
+def _moment(unix_ms: int | None) -> str | None:
+    return None if unix_ms is None else f"{datetime.fromtimestamp(unix_ms / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"

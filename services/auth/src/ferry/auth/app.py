@@ -1,0 +1,75 @@
+"""Auth's parts, put together."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import structlog
+
+from ferry.auth import secrets
+from ferry.auth.accounts import accounts
+from ferry.auth.bucket import TokensBucket
+from ferry.auth.handlers import Handlers
+from ferry.auth.keeper import Keeper
+from ferry.auth.refresh import Refresher
+from ferry.auth.settings import AuthSettings
+from ferry.auth.shared import Shared
+from ferry.auth.telling import Telling
+from ferry.clouds.http import CloudHttp
+from ferry.contract import subjects
+from ferry.contract.auth import ClientRequest, Cloud, StateRequest, TokenRequest
+from ferry.contract.problems import ProblemError
+from ferry.runtime.service import Service
+from ferry.runtime.settings import secrets_dir
+
+_log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def lifespan(service: Service) -> AsyncIterator[None]:
+    settings = cast("AuthSettings", service.settings)
+    _advise(settings)
+    replica = uuid.uuid4().hex
+    store = TokensBucket(service.nats, service.jetstream)
+    telling = Telling(service.events, service.seen.meter)
+    keepers: dict[Cloud, Keeper] = {}
+    for cloud, account in accounts(settings).items():
+        shared = Shared(store, cloud)
+        keepers[cloud] = Keeper(account, shared, Refresher(shared, replica, telling))
+        service.ready_checks.append(keepers[cloud].ready)
+    telling.watch(keepers)
+    current = settings
+
+    def take(changed: AuthSettings) -> None:
+        nonlocal current
+        current = changed
+        for cloud, account in accounts(changed).items():
+            keepers[cloud].change(account)
+
+    def portal() -> CloudHttp:
+        if current.thingplus is None:
+            hint = "set FERRY_THINGPLUS__URL"
+            raise ProblemError.of("unconfigured", 503, "auth does not know where Thing+ is", hint=hint)
+        return CloudHttp(current.thingplus.url, timeout_s=current.auth.cloud_timeout_s)
+
+    handlers = Handlers(keepers, portal)
+    service.serve(subjects.AUTH_TOKEN_GET, TokenRequest, handlers.token)
+    service.serve(subjects.AUTH_STATE_GET, StateRequest, handlers.state)
+    service.serve(subjects.AUTH_CLIENT_CREATE, ClientRequest, handlers.create_client)
+    for cloud, keeper in keepers.items():
+        service.background(keeper.run(), f"keep-{cloud}")
+    service.background(
+        secrets.follow(secrets_dir(), type(settings), take, settings.auth.secrets_poll_s), "follow-secrets"
+    )
+    yield
+
+
+def _advise(settings: AuthSettings) -> None:
+    if settings.auth.encryption_key is None:
+        _log.info("tokens.key_derived", hint="set FERRY_AUTH__ENCRYPTION_KEY to a random key for production")
+    for cloud in (settings.thingplus, settings.otosense):
+        if cloud and cloud.url.startswith("http://"):
+            _log.warning(
+                "cloud.unencrypted", hint="http:// is for a sandbox: credentials travel in the clear"
+            )

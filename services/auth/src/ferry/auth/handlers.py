@@ -1,0 +1,23 @@
+"""Requests to auth: decode, call, answer."""
+
+from collections.abc import Callable, Mapping
+
+from ferry.auth import clients
+from ferry.auth.keeper import Keeper
+from ferry.clouds.http import CloudHttp
+from ferry.contract.auth import AuthState, Client, ClientRequest, Cloud, StateRequest, Token, TokenRequest
+
+
+class Handlers:
+    def __init__(self, keepers: Mapping[Cloud, Keeper], portal: Callable[[], CloudHttp]) -> None:
+        self._keepers = keepers
+        self._portal = portal
+
+    async def token(self, request: TokenRequest) -> Token:
+        return await self._keepers[request.cloud].get(request.rejected)
+
+    async def state(self, _: StateRequest) -> AuthState:
+        return AuthState(clouds=[keeper.state() for keeper in self._keepers.values()])
+
+    async def create_client(self, request: ClientRequest) -> Client:
+        return await clients.create(self._portal, request)

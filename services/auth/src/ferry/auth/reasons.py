@@ -1,0 +1,55 @@
+"""Why there is no token, in words for who asks and for who operates."""
+
+from ferry.auth.accounts import Account
+from ferry.auth.shared import AttemptRecord
+from ferry.contract.auth import Cloud
+from ferry.contract.problems import ProblemError
+
+_TITLES = {
+    "refused": "{} refuses our credentials",
+    "bad_answer": "{}'s token endpoint answers what no token endpoint says",
+    "unavailable": "{}'s token endpoint gives no token now",
+}
+
+
+def hint(attempt: AttemptRecord, cloud: Cloud) -> str:
+    prefix = f"FERRY_{cloud.upper()}__"
+    if attempt.outcome == "refused":
+        return f"correct {prefix}… (a changed file is tried at once); was the account deleted?"
+    if attempt.outcome == "bad_answer":
+        return f"does {prefix}URL point at the cloud's API? It is tried again by itself"
+    return "it is tried again by itself; a token that is still alive is in use meanwhile"
+
+
+def missing(account: Account) -> str:
+    return f"set {', '.join(account.missing)} in the environment or the secrets directory"
+
+
+def unconfigured(account: Account) -> ProblemError:
+    title = f"auth has no credentials for {account.cloud}"
+    return ProblemError.of("unconfigured", 503, title, hint=missing(account))
+
+
+def failed(attempt: AttemptRecord, cloud: Cloud) -> ProblemError:
+    kind = f"credentials-{attempt.outcome}".replace("_", "-")
+    title = _TITLES[attempt.outcome].format(cloud)
+    return ProblemError.of(kind, 503, title, detail=attempt.detail, hint=hint(attempt, cloud))
+
+
+def tokens_refused(cloud: Cloud) -> ProblemError:
+    return ProblemError.of(
+        "tokens-refused",
+        503,
+        f"{cloud} refuses even fresh tokens",
+        hint="has the account lost its rights? The next token is asked for within a minute",
+    )
+
+
+def none_yet(cloud: Cloud, detail: str | None) -> ProblemError:
+    return ProblemError.of(
+        "no-token",
+        503,
+        f"there is no token for {cloud} yet",
+        detail=detail or "",
+        hint="try again; `ferry auth state` says how it stands",
+    )

@@ -1,0 +1,108 @@
+"""What the replicas share of one cloud: its token, and how the last attempt to get one went. Both sealed."""
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
+
+from ferry.auth.seal import Seal
+from ferry.contract.auth import Cloud, State
+
+
+class StoreError(Exception):
+    """The bucket could not be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`revision` 0 and no value: the key is absent. `born` is when it was written, on our monotonic clock."""
+
+    value: bytes | None
+    revision: int
+    born: float
+
+
+class Store(Protocol):
+    """Raises StoreError. `write` answers the new revision, or None when another wrote since `revision`."""
+
+    async def read(self, key: str) -> Entry: ...
+
+    async def write(self, key: str, value: bytes, revision: int) -> int | None: ...
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class TokenRecord(_Record):
+    """Times in s, counted from when the record was written. `quick_rejections` in a row led to it."""
+
+    generation: int
+    access_token: SecretStr
+    life_s: float
+    left_s: float
+    refresh_in_s: float
+    fingerprint: str
+    quick_rejections: int = 0
+
+    @field_serializer("access_token", when_used="json")
+    def _reveal(self, token: SecretStr) -> str:
+        return token.get_secret_value()
+
+
+class AttemptRecord(_Record):
+    """`holder` refreshes while `running`; the rest tells of the last attempt that ended. Times in s."""
+
+    holder: str = ""
+    running: bool = False
+    outcome: State = "starting"
+    failures: int = 0
+    retry_in_s: float = 0.0
+    status: int = 0
+    code: str = ""
+    detail: str = ""
+    fingerprint: str = ""
+    warned_of: int = 0
+
+
+R = TypeVar("R", bound=_Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[R]):
+    """A record as read; None when absent (`revision` 0) or sealed with another key."""
+
+    record: R | None
+    revision: int
+    born: float
+
+
+class Shared:
+    def __init__(self, store: Store, cloud: Cloud) -> None:
+        self._store = store
+        self._token_key = f"{cloud}.token"
+        self._attempt_key = f"{cloud}.attempt"
+
+    async def token(self, seal: Seal) -> Seen[TokenRecord]:
+        return await self._read(self._token_key, seal, TokenRecord)
+
+    async def attempt(self, seal: Seal) -> Seen[AttemptRecord]:
+        return await self._read(self._attempt_key, seal, AttemptRecord)
+
+    async def write_token(self, seal: Seal, record: TokenRecord, revision: int) -> int | None:
+        return await self._write(self._token_key, seal, record, revision)
+
+    async def write_attempt(self, seal: Seal, record: AttemptRecord, revision: int) -> int | None:
+        return await self._write(self._attempt_key, seal, record, revision)
+
+    async def _read(self, key: str, seal: Seal, kind: type[R]) -> Seen[R]:
+        entry = await self._store.read(key)
+        plain = seal.open(key, entry.value) if entry.value else None
+        try:
+            record = kind.model_validate_json(plain) if plain else None
+        except ValidationError:
+            record = None  # another version of Ferry wrote it: as good as sealed with another key
+        return Seen(record, entry.revision, entry.born)
+
+    async def _write(self, key: str, seal: Seal, record: _Record, revision: int) -> int | None:
+        return await self._store.write(key, seal.close(key, record.model_dump_json().encode()), revision)
