@@ -1,0 +1,102 @@
+"""The one place where the sandbox is put together."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+from ferry.sandbox import fixtures, transport
+from ferry.sandbox.admin import Admin
+from ferry.sandbox.clock import Clock
+from ferry.sandbox.control import Control
+from ferry.sandbox.faults import Faults
+from ferry.sandbox.fixtures import Fixtures
+from ferry.sandbox.http import Request, Routes
+from ferry.sandbox.live import Live
+from ferry.sandbox.otosense.routes import OtoSenseRoutes
+from ferry.sandbox.otosense.sensors import Sensors
+from ferry.sandbox.otosense.tokens import TokenDesk as OtoSenseDesk
+from ferry.sandbox.pipeline import Pipeline, Receive, Send
+from ferry.sandbox.recorder import Recorder
+from ferry.sandbox.settings import Settings
+from ferry.sandbox.thingplus.accounts import Accounts
+from ferry.sandbox.thingplus.oauth import OAuth
+from ferry.sandbox.thingplus.registration import Registration
+from ferry.sandbox.thingplus.reporting import Reporting
+from ferry.sandbox.thingplus.routes import ThingPlusRoutes
+from ferry.sandbox.thingplus.store import Store
+from ferry.sandbox.thingplus.tokens import TokenDesk as ThingPlusDesk
+
+
+class Sandbox:
+    """An ASGI application; everything that it knows is held by its parts."""
+
+    def __init__(self, known: Fixtures, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.faults = Faults(self.clock)
+        self.recorder = Recorder()
+        self.store = Store()
+        self.accounts = Accounts(known.thingplus, self.clock.now_ms())
+        self.thingplus_tokens = ThingPlusDesk(self.accounts, self.clock)
+        self.oauth = OAuth(self.accounts, self.thingplus_tokens, self.clock)
+        self.otosense_tokens = OtoSenseDesk(known.otosense, self.clock)
+        self.sensors = Sensors(known.otosense.connect, self.clock)
+        self.control = self._control()
+        self._live = Live(self.control)
+        self._pipeline = Pipeline(
+            self._routes(known), self.faults, self.recorder, self.clock, self._tenant_of
+        )
+
+    def _control(self) -> Control:
+        return Control(
+            self.clock,
+            self.faults,
+            self.recorder,
+            self.accounts,
+            self.store,
+            self.thingplus_tokens,
+            self.otosense_tokens,
+            self.sensors,
+        )
+
+    def _tenant_of(self, request: Request) -> str:
+        authorization = request.header(b"authorization")
+        return self.thingplus_tokens.tenant_of(authorization) or self.otosense_tokens.tenant_of(authorization)
+
+    def _routes(self, known: Fixtures) -> Routes:
+        thingplus = ThingPlusRoutes(
+            self.accounts,
+            self.thingplus_tokens,
+            self.oauth,
+            Registration(known.thingplus, self.accounts, self.store, self.clock),
+            Reporting(self.store, self.clock),
+            self.store,
+            self.clock.now_ms(),
+        )
+        otosense = OtoSenseRoutes(self.otosense_tokens, self.sensors)
+        routes = Routes()
+        for route in (*thingplus.routes(), *otosense.routes(), *Admin(self.control).routes()):
+            routes.add(route)
+        return routes
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["path"] == "/admin/events":
+            await self._live(receive, send)
+        else:
+            await self._pipeline(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+
+def run(settings: Settings) -> None:
+    """Serves until it is told to stop. Raises ValueError for a fixture file that does not fit."""
+    sandbox = Sandbox(fixtures.load(settings.fixtures))
+    server = transport.server(sandbox, settings.host, settings.port)
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve())

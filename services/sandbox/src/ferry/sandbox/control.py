@@ -1,0 +1,183 @@
+"""The sandbox seen from outside the clouds: what arrived, and what is to be different from now on."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from ferry.sandbox.clock import Clock
+from ferry.sandbox.faults import Faults
+from ferry.sandbox.fixtures import Plan, UserState
+from ferry.sandbox.otosense.sensors import DELAYS_S, Sensors
+from ferry.sandbox.otosense.tokens import TokenDesk as OtoSenseDesk
+from ferry.sandbox.recorder import Recorder
+from ferry.sandbox.refusal import RefusalError
+from ferry.sandbox.thingplus.accounts import Accounts
+from ferry.sandbox.thingplus.entities import NEVER, Status
+from ferry.sandbox.thingplus.store import Store
+from ferry.sandbox.thingplus.tokens import TokenDesk as ThingPlusDesk
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=10**9)]
+
+
+class TokenChange(msgspec.Struct, forbid_unknown_fields=True):
+    """For tokens issued from now on. Without `omit_expires_in` each cloud does what its guide shows."""
+
+    thingplus_ttl_s: Seconds | None = None
+    otosense_ttl_s: Seconds | None = None
+    omit_expires_in: bool | None = None
+    expires_in_as_string: bool | None = None
+    clock_skew_s: float | None = None
+
+
+class CredentialChange(msgspec.Struct, forbid_unknown_fields=True):
+    tenant: str
+    cloud: Literal["thingplus", "otosense"] = "thingplus"
+    client_secret: str | None = None
+    password: str | None = None
+    user: UserState | None = None
+    enabled: bool | None = None
+
+
+class Control:
+    def __init__(
+        self,
+        clock: Clock,
+        faults: Faults,
+        recorder: Recorder,
+        accounts: Accounts,
+        store: Store,
+        thingplus: ThingPlusDesk,
+        otosense: OtoSenseDesk,
+        sensors: Sensors,
+    ) -> None:
+        self.clock = clock
+        self.faults = faults
+        self.recorder = recorder
+        self._accounts = accounts
+        self._store = store
+        self._thingplus = thingplus
+        self._otosense = otosense
+        self._sensors = sensors
+
+    def points(self, tenant: str | None) -> dict[str, Any]:
+        counts = {
+            f"{gateway.id}/{sensor.id}": len(sensor.series.times)
+            for gateway in self._store.of_tenant(tenant)
+            for sensor in gateway.sensors.values()
+            if sensor.series
+        }
+        return {"total": sum(counts.values()), "sensors": counts}
+
+    def series(self, gateway: str, sensor: str) -> list[dict[str, Any]] | None:
+        """Every point in the order of arrival; `at` is the moment of arrival in Unix ms."""
+        owner = self._store.gateways.get(gateway)
+        found = owner.sensors.get(sensor) if owner else None
+        if found is None:
+            return None
+        series = found.series
+        if series is None:
+            return []
+        rows = zip(series.times, series.values, series.arrivals, strict=True)
+        return [{"time": time, "value": value, "at": at} for time, value, at in rows]
+
+    def counters(self) -> dict[str, Any]:
+        return {
+            "requests": [
+                {"method": method, "route": route, "status": status, "count": count}
+                for (method, route, status), count in sorted(
+                    self.recorder.counts.items(), key=lambda entry: (entry[0][1], str(entry[0]))
+                )
+            ],
+            "tokens_issued": {"thingplus": self._thingplus.issued, "otosense": self._otosense.issued},
+            "points": self._store.points,
+            "gateways": len(self._store.gateways),
+            "otosense_sensors": len(self._sensors.known),
+        }
+
+    def revoke(self, cloud: str | None, tenant: str | None) -> int:
+        revoked = 0
+        if cloud in {None, "thingplus"}:
+            revoked += self._thingplus.revoke(tenant)
+        if cloud in {None, "otosense"}:
+            revoked += self._otosense.revoke(tenant)
+        return revoked
+
+    def set_tokens(self, change: TokenChange) -> dict[str, Any]:
+        thingplus, otosense = self._thingplus.rules, self._otosense.rules
+        if change.thingplus_ttl_s is not None:
+            thingplus.ttl_s = change.thingplus_ttl_s
+        if change.otosense_ttl_s is not None:
+            otosense.ttl_s = change.otosense_ttl_s
+        if change.omit_expires_in is not None:
+            thingplus.expires_in = otosense.expires_in = not change.omit_expires_in
+        if change.expires_in_as_string is not None:
+            otosense.expires_in_as_string = change.expires_in_as_string
+        if change.clock_skew_s is not None:
+            thingplus.clock_skew_s = change.clock_skew_s
+        return {"thingplus_ttl_s": thingplus.ttl_s, "otosense_ttl_s": otosense.ttl_s}
+
+    def set_credentials(self, change: CredentialChange) -> dict[str, Any]:
+        """Changes every client or user of the tenant; tokens that are out stay good until revoked."""
+        known: dict[str, Any] = (
+            self._accounts.tenants if change.cloud == "thingplus" else self._otosense.tenants
+        )
+        tenant = known.get(change.tenant)
+        if tenant is None:
+            raise RefusalError(404, {"message": f"no tenant {change.tenant!r}; one of {sorted(known)}"})
+        for client in tenant.clients:
+            client.secret = client.secret if change.client_secret is None else change.client_secret
+            if change.cloud == "otosense" and change.enabled is not None:
+                client.enabled = change.enabled
+        for user in getattr(tenant, "users", ()):
+            user.password = user.password if change.password is None else change.password
+            user.state = user.state if change.user is None else change.user
+        return {"tenant": change.tenant, "cloud": change.cloud}
+
+    def connect(self, sensor_id: str, plan: Plan | None, delay_s: float) -> None:
+        self._sensors.connect(sensor_id, delay_s if plan is None else DELAYS_S[plan])
+
+    def reset(self) -> None:
+        """Everything that arrived is forgotten; accounts, tokens and settings stay."""
+        self._store.clear()
+        self._sensors.clear()
+        self.recorder.clear()
+        self.faults.remove(None)
+
+    def fleet(self) -> dict[str, Any]:
+        """What the page shows: every gateway and sensor with its state, and the newest points."""
+        now = self.clock.now_ms()
+        return {
+            "now": now,
+            "gateways": [
+                {
+                    "id": gateway.id,
+                    "name": gateway.name,
+                    "tenant": gateway.tenant,
+                    "devices": len(gateway.devices),
+                    "status": _shown_status(gateway.status, now),
+                    "sensors": [
+                        {
+                            "id": sensor.id,
+                            "name": sensor.name,
+                            "type": sensor.type,
+                            "status": _shown_status(sensor.status, now),
+                            "points": len(sensor.series.times) if sensor.series else 0,
+                            "last": str(sensor.series.values[-1])[:40] if sensor.series else None,
+                        }
+                        for sensor in gateway.sensors.values()
+                    ],
+                }
+                for gateway in self._store.gateways.values()
+            ],
+            "otosense": [
+                self._sensors.get(sensor.tenant, sensor.sensor_id) | {"tenant": sensor.tenant}
+                for sensor in self._sensors.known.values()
+            ],
+        }
+
+
+def _shown_status(status: Status | None, now: int) -> dict[str, Any] | None:
+    if status is None:
+        return None
+    expired = status.expire_at != NEVER and status.expire_at <= now
+    return {"value": status.value, "time": status.time, "expireAt": status.expire_at, "expired": expired}

@@ -1,0 +1,183 @@
+"""Faults on purpose: which requests they meet, how often, and for how long. Each has its own seeded dice."""
+
+import random
+import re
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from fnmatch import translate
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from ferry.sandbox.clock import Clock
+
+Kind = Literal[
+    "status",
+    "latency",
+    "reset_before",
+    "reset_after",
+    "blackhole",
+    "slow_body",
+    "malformed",
+    "redirect",
+    "huge",
+]
+PREFIXES = ("/v2", "/otosense")
+_HTTP_DATE = re.compile(r"http-date(?:[+:]?(\d+))?")
+
+
+class Match(msgspec.Struct, forbid_unknown_fields=True):
+    cloud: Literal["thingplus", "otosense"] | None = None
+    method: str | None = None
+    path: str | None = None
+    gateway: str | None = None
+    sensor: str | None = None
+    tenant: str | None = None
+
+
+class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`status` may `commit` first; `latency` takes `ms` to `max_ms` by its `distribution`."""
+
+    kind: Kind
+    match: Match = msgspec.field(default_factory=Match)
+    status: Annotated[int, msgspec.Meta(ge=200, le=999)] = 503
+    code: str = ""
+    retry_after: str | int | None = None
+    body: Any = msgspec.UNSET
+    commit: bool = False
+    ms: Annotated[float, msgspec.Meta(ge=0, le=3_600_000)] = 100.0
+    max_ms: Annotated[float, msgspec.Meta(ge=0, le=3_600_000)] | None = None
+    distribution: Literal["fixed", "uniform", "exponential", "lognormal"] = "fixed"
+    duration_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 30.0
+    bytes: Annotated[int, msgspec.Meta(ge=1, le=1 << 30)] = 10_000_000
+    location: str = "http://127.0.0.1:9/elsewhere"
+    rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    seed: int = 0
+    for_requests: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    for_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+
+
+@dataclass(slots=True)
+class Armed:
+    id: str
+    fault: Fault
+    since_s: float
+    dice: random.Random
+    pattern: re.Pattern[str] | None
+    hits: int = 0
+    left: int | None = None
+
+    def delay_s(self) -> float:
+        fault = self.fault
+        most = fault.max_ms if fault.max_ms is not None else fault.ms * 10
+        if fault.distribution == "uniform":
+            ms = self.dice.uniform(fault.ms, max(fault.ms, most))
+        elif fault.distribution == "exponential":
+            ms = min(most, self.dice.expovariate(1.0) * fault.ms)
+        elif fault.distribution == "lognormal":
+            ms = min(most, self.dice.lognormvariate(0.0, 0.75) * fault.ms)
+        else:
+            ms = fault.ms
+        return ms / 1000
+
+    def retry_after(self, now_s: float) -> str | None:
+        wanted = self.fault.retry_after
+        if wanted is None:
+            return None
+        date = _HTTP_DATE.fullmatch(str(wanted))
+        return formatdate(now_s + int(date[1] or 2), usegmt=True) if date else str(wanted)
+
+
+@dataclass(slots=True)
+class Target:
+    """What a fault's match is held against."""
+
+    cloud: str
+    method: str
+    path: str
+    params: dict[str, str] = field(default_factory=dict)
+    tenant: str = ""
+
+
+class Faults:
+    def __init__(self, clock: Clock) -> None:
+        self.armed: dict[str, Armed] = {}
+        self._clock = clock
+        self._next = 1
+
+    def add(self, fault: Fault) -> str:
+        """Raises ValueError when the path's pattern is none."""
+        pattern = _compiled(fault.match.path)
+        key = str(self._next)
+        self._next += 1
+        dice = random.Random(fault.seed)  # noqa: S311 - repeatable on purpose
+        self.armed[key] = Armed(key, fault, self._clock.now_s(), dice, pattern, left=fault.for_requests)
+        return key
+
+    def remove(self, key: str | None) -> int:
+        """One fault, or all of them; answers how many went."""
+        if key is None:
+            gone = len(self.armed)
+            self.armed.clear()
+            return gone
+        return 0 if self.armed.pop(key, None) is None else 1
+
+    def meet(self, target: Target) -> list[Armed]:
+        """The faults that strike this request; those that are spent are taken away."""
+        struck: list[Armed] = []
+        for armed in list(self.armed.values()):
+            if self._ended(armed):
+                del self.armed[armed.id]
+            elif _fits(armed, target) and self._strikes(armed):
+                struck.append(armed)
+        return struck
+
+    def shown(self) -> list[dict[str, Any]]:
+        live = [armed for armed in self.armed.values() if not self._ended(armed)]
+        return [
+            {"id": armed.id, "hits": armed.hits, "left": armed.left, **msgspec.to_builtins(armed.fault)}
+            for armed in live
+        ]
+
+    def _ended(self, armed: Armed) -> bool:
+        for_s = armed.fault.for_s
+        return armed.left == 0 or (for_s is not None and self._clock.now_s() >= armed.since_s + for_s)
+
+    def _strikes(self, armed: Armed) -> bool:
+        if armed.fault.rate < 1 and armed.dice.random() >= armed.fault.rate:
+            return False
+        armed.hits += 1
+        if armed.left is not None:
+            armed.left -= 1
+        return True
+
+
+def _compiled(path: str | None) -> re.Pattern[str] | None:
+    """A pattern that begins with ^ is a regular expression, any other a glob. Raises ValueError."""
+    if path is None:
+        return None
+    try:
+        return re.compile(path if path.startswith("^") else translate(path))
+    except re.error as problem:
+        raise ValueError(f"path is no pattern: {problem}") from None
+
+
+def _fits(armed: Armed, target: Target) -> bool:
+    match = armed.fault.match
+    if match.cloud is not None and match.cloud != target.cloud:
+        return False
+    if match.method is not None and match.method.upper() != target.method:
+        return False
+    if match.gateway is not None and match.gateway != target.params.get("gateway"):
+        return False
+    if match.sensor is not None and match.sensor != target.params.get("sensor"):
+        return False
+    if match.tenant is not None and match.tenant != target.tenant:
+        return False
+    return armed.pattern is None or any(armed.pattern.search(path) for path in _spellings(target.path))
+
+
+def _spellings(path: str) -> list[str]:
+    """The path as it is, and as the guides print it: without the place where its cloud is mounted."""
+    short = [path.removeprefix(prefix) for prefix in PREFIXES if path.startswith(prefix + "/")]
+    return [path, *short]

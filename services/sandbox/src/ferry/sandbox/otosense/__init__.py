@@ -1,0 +1,1 @@
+"""ADI OtoSense SMS, as its guide's chapter on connecting to the cloud has it."""

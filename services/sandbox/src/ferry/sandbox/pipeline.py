@@ -1,0 +1,148 @@
+"""Every request's way: body, route, faults, handler, record, answer."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ferry.sandbox.clock import Clock
+from ferry.sandbox.faults import Faults, Target
+from ferry.sandbox.http import Answer, Request, Route, Routes
+from ferry.sandbox.outcomes import Outcome, decide, fault_answer, refused, send_body
+from ferry.sandbox.recorder import Record, Recorder
+from ferry.sandbox.refusal import RefusalError
+from ferry.sandbox.transport import reset
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+LARGEST_BODY = 4 * 1024 * 1024
+
+
+class BodyTooLargeError(Exception):
+    pass
+
+
+class DisconnectedError(Exception):
+    pass
+
+
+class Pipeline:
+    def __init__(
+        self,
+        routes: Routes,
+        faults: Faults,
+        recorder: Recorder,
+        clock: Clock,
+        tenant_of: Callable[[Request], str],
+    ) -> None:
+        self._routes = routes
+        self._faults = faults
+        self._recorder = recorder
+        self._clock = clock
+        self._tenant_of = tenant_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        method, path = scope["method"], scope["path"]
+        request = Request(method, path, scope["query_string"], scope["headers"])
+        route, request.params, allowed = self._routes.find(method, path)
+        outcome = Outcome(None)
+        try:
+            request.body = await _body(receive)
+        except DisconnectedError:
+            return
+        except BodyTooLargeError:
+            outcome = Outcome(refused(path, 413, "INVALID_INPUT", "the body is too large"))
+        else:
+            if route is None:
+                code, status = ("NOT_FOUND", 405) if allowed else ("NOT_FOUND", 404)
+                answer = refused(path, status, code, f"{method} {path} is not there")
+                if allowed:
+                    answer.headers.append((b"allow", ", ".join(allowed).encode()))
+                outcome = Outcome(answer)
+            elif route.cloud and self._faults.armed:
+                outcome = await self._under_faults(route, request)
+            else:
+                outcome = Outcome(handled(route, request))
+        self._record(request, route, outcome, started)
+        await self._finish(scope, receive, send, outcome)
+
+    async def _under_faults(self, route: Route, request: Request) -> Outcome:
+        target = Target(route.cloud, request.method, request.path, request.params, self._tenant_of(request))
+        struck = self._faults.meet(target)
+        delays, last = decide(struck)
+        names = [f"{armed.id}:{armed.fault.kind}" for armed in struck]
+        for armed in delays:
+            await asyncio.sleep(armed.delay_s())
+        if last is None:
+            return Outcome(handled(route, request), faults=names)
+        kind = last.fault.kind
+        if kind in {"reset_before", "blackhole"}:
+            return Outcome(None, kind, last.fault, names)
+        commits = kind in {"reset_after", "slow_body", "malformed"} or last.fault.commit
+        answer = handled(route, request) if commits else None
+        if kind == "reset_after":
+            return Outcome(None, kind, last.fault, names)
+        return Outcome(fault_answer(last, route.cloud, answer, self._clock.now_s()), kind, last.fault, names)
+
+    def _record(self, request: Request, route: Route | None, outcome: Outcome, started: float) -> None:
+        if route is not None and not route.cloud:
+            return
+        self._recorder.keep(
+            Record(
+                number=0,
+                at=self._clock.now_ms(),
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                route=route.template if route else "",
+                cloud=route.cloud if route else "",
+                tenant=request.tenant,
+                status=outcome.answer.status if outcome.answer else None,
+                duration_ms=(time.perf_counter() - started) * 1000,
+                faults=outcome.faults,
+                headers=request.headers,
+                body=request.body,
+            )
+        )
+
+    async def _finish(self, scope: Scope, receive: Receive, send: Send, outcome: Outcome) -> None:
+        if outcome.answer is None:
+            if outcome.kind != "blackhole":
+                reset(scope)
+            await _until_disconnected(receive)
+            return
+        await send_body(send, outcome.answer, outcome)
+
+
+def handled(route: Route, request: Request) -> Answer:
+    try:
+        return route.handler(request)
+    except RefusalError as refusal:
+        return Answer.of(refusal.status, refusal.body, refusal.headers)
+
+
+async def _body(receive: Receive) -> bytes:
+    """Raises BodyTooLargeError beyond LARGEST_BODY, and DisconnectedError when the client is gone."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise DisconnectedError
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > LARGEST_BODY:
+            raise BodyTooLargeError
+    return b"".join(parts)
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

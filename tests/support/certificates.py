@@ -1,0 +1,61 @@
+"""X.509 certificates as sensors carry them, made afresh by `cryptography`."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+@cache
+def key(kind: str) -> Key:
+    """One key of each kind is enough: what differs between tests is the certificates."""
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def rsa_key() -> str:
+    return (
+        key("rsa")
+        .private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        .decode()
+    )
+
+
+def chain(common_name: str, kind: str = "ec") -> str:
+    """A leaf and the authority that issued it, leaf first."""
+    authority = _name("Sensor CA")
+    issuer = ec.generate_private_key(ec.SECP256R1())
+    leaf = _certificate(_name(common_name), authority, key(kind), issuer, 365)
+    return leaf + _certificate(authority, authority, issuer, issuer, 3650)
+
+
+def self_signed(common_name: str, days: int = 365) -> str:
+    name = _name(common_name)
+    return _certificate(name, name, key("ec"), key("ec"), days)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _certificate(subject: x509.Name, issuer: x509.Name, own: Key, signer: Key, days: int) -> str:
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(own.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=30))
+        .not_valid_after(now + timedelta(days=days))
+        .sign(signer, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
