@@ -1,0 +1,63 @@
+"""Lays the topology, waits until every service is ready, says where things are, and stays."""
+
+import asyncio
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+
+import nats
+
+from ferry.runtime import connection, topology
+
+WAIT_S = 60
+
+
+async def lay_topology() -> None:
+    settings = topology.TopologySettings()
+    client = await nats.connect(**connection.options(settings.nats))
+    try:
+        await topology.apply(client.jetstream(timeout=10), settings)
+    finally:
+        await client.close()
+
+
+def is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - our own health page
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's own
+    except OSError:
+        return False
+
+
+async def until_ready() -> None:
+    """Raises TimeoutError, naming who is not ready."""
+    missing = {name: url for name, url in os.environ.items() if name.startswith("READY_")}
+    for _ in range(WAIT_S * 10):
+        missing = {name: url for name, url in missing.items() if not await asyncio.to_thread(is_ready, url)}
+        if not missing:
+            return
+        await asyncio.sleep(0.1)
+    names = ", ".join(name.removeprefix("READY_").lower() for name in missing)
+    raise TimeoutError(f"not ready within {WAIT_S} s: {names}")
+
+
+async def main() -> None:
+    await lay_topology()
+    await until_ready()
+    print(f"ready. export FERRY_NATS__URL={os.environ['FERRY_NATS__URL']}")
+    if sandbox := os.environ.get("SANDBOX_URL"):
+        print(f"ready. the sandbox plays both clouds: {sandbox}/")
+    print("ready. stop with Ctrl-C", flush=True)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except TimeoutError as error:
+        sys.exit(f"ferry: {error}")

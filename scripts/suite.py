@@ -1,0 +1,108 @@
+"""`make run` and `make demo`: everything on this machine, kept by honcho, on free ports.
+
+Real clouds are taken from the environment or `.env`; without them the sandbox plays both.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from dotenv import dotenv_values
+from honcho.manager import Manager
+
+ROOT = Path(__file__).resolve().parent.parent
+RUN = ROOT / ".run"
+BIN = Path(sys.executable).parent
+SERVICES = ("auth", "registry", "telemetry", "otosense")
+SANDBOX_ACCOUNT = {
+    "FERRY_THINGPLUS__CLIENT_ID": "testClientId",
+    "FERRY_THINGPLUS__CLIENT_SECRET": "testClientPwd12!@",
+    "FERRY_THINGPLUS__USERNAME": "serviceadmin",
+    "FERRY_THINGPLUS__PASSWORD": "sandbox-password",
+    "FERRY_OTOSENSE__CLIENT_ID": "demo-client",
+    "FERRY_OTOSENSE__CLIENT_SECRET": "demo-secret",
+}
+URLS = ("FERRY_THINGPLUS__URL", "FERRY_OTOSENSE__URL")
+SECRET_WORDS = ("SECRET", "PASSWORD", "KEY", "SEED", "USERNAME", "CLIENT_ID")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def settings() -> dict[str, str]:
+    given = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value}
+    return {**given, **{key: value for key, value in os.environ.items() if key.startswith("FERRY_")}}
+
+
+def public(environment: dict[str, str]) -> dict[str, str]:
+    """What every process may see: only auth is given the accounts of the clouds."""
+    return {
+        key: value
+        for key, value in environment.items()
+        if not key.startswith(("FERRY_THINGPLUS__", "FERRY_OTOSENSE__"))
+        or not any(word in key for word in SECRET_WORDS)
+    }
+
+
+def build(*, demo: bool) -> tuple[Manager, Path]:
+    manager = Manager()
+    ferry = settings()
+    ferry.setdefault("FERRY_LOG__FORMAT", "console")
+    ferry.setdefault("FERRY_LOG__LEVEL", "warning" if demo else "info")
+    base = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+    base["PYTHONUNBUFFERED"] = "1"
+    home = RUN / ("demo" if demo else "run")
+    if demo:
+        shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True, exist_ok=True)
+
+    def add(name: str, command: list[str], environment: dict[str, str]) -> None:
+        manager.add_process(name, "exec " + shlex.join(command), env={**base, **environment}, cwd=str(ROOT))
+
+    python = [sys.executable, "-m"]
+    if "FERRY_NATS__URL" not in ferry:
+        port = os.environ.get("NATS_PORT") or str(free_port())
+        ferry["FERRY_NATS__URL"] = f"nats://127.0.0.1:{port}"
+        store = str(home / "nats")
+        quiet = ["-l", str(home / "nats.log")]
+        add("nats", [str(BIN / "nats-server"), "-a", "127.0.0.1", "-p", port, "-js", "-sd", store, *quiet], {})
+    if not all(url in ferry for url in URLS) or demo:
+        port = os.environ.get("SANDBOX_PORT") or str(free_port())
+        sandbox = f"http://127.0.0.1:{port}"
+        ferry |= {**SANDBOX_ACCOUNT, URLS[0]: f"{sandbox}/v2", URLS[1]: f"{sandbox}/otosense"}
+        ferry["SANDBOX_URL"] = sandbox
+        add("sandbox", [*python, "ferry.sandbox", "--port", port], {})
+    for service in SERVICES:
+        port = str(free_port())
+        ferry[f"READY_{service.upper()}"] = f"http://127.0.0.1:{port}/readyz"
+        seen = ferry if service == "auth" else public(ferry)
+        seen = {**seen, "FERRY_HEALTH__PORT": port, "FERRY_HEALTH__HOST": "127.0.0.1"}
+        add(service, [*python, f"ferry.{service}"], seen)
+    result = home / "result"
+    result.unlink(missing_ok=True)
+    driver = ["scripts/demo.py", str(result)] if demo else ["scripts/ready.py"]
+    add("demo" if demo else "ready", [sys.executable, *driver], public(ferry))
+    return manager, result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--demo", action="store_true")
+    demo = parser.parse_args().demo
+    manager, result = build(demo=demo)
+    manager.loop()
+    if demo and result.exists():
+        print(result.read_text().strip(), flush=True)
+    code = manager.returncode or 0
+    sys.exit(0 if code in (130, 143) and not demo else code)
+
+
+if __name__ == "__main__":
+    main()
