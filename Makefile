@@ -30,6 +30,14 @@ check: env ## lint, types, import rules
 test: env ## every test, on a real nats-server
 	$(BIN)/pytest
 
+.PHONY: demo
+demo: env ## everything here, with real readings; DEMO_SECONDS=20 ends by itself
+	@$(BIN)/python scripts/suite.py --demo
+
+.PHONY: run
+run: env ## everything here, without traffic; real clouds from .env
+	@$(BIN)/python scripts/suite.py
+
 .PHONY: format
 format: env ## format and mend what lint can mend
 	$(BIN)/ruff check --fix .

@@ -72,7 +72,9 @@ def build(*, demo: bool) -> tuple[Manager, Path]:
         ferry["FERRY_NATS__URL"] = f"nats://127.0.0.1:{port}"
         store = str(home / "nats")
         quiet = ["-l", str(home / "nats.log")]
-        add("nats", [str(BIN / "nats-server"), "-a", "127.0.0.1", "-p", port, "-js", "-sd", store, *quiet], {})
+        add(
+            "nats", [str(BIN / "nats-server"), "-a", "127.0.0.1", "-p", port, "-js", "-sd", store, *quiet], {}
+        )
     if not all(url in ferry for url in URLS) or demo:
         port = os.environ.get("SANDBOX_PORT") or str(free_port())
         sandbox = f"http://127.0.0.1:{port}"

@@ -8,6 +8,7 @@ from nats.aio.client import Client
 
 from harness import bus as buses
 from harness import sandbox as sandboxes
+from harness import services
 
 
 @pytest.fixture
@@ -30,3 +31,10 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[sandboxes.Sandbox]:
     """Both clouds, fresh, for the test's own use."""
     async with sandboxes.sandbox(tmp_path / "sandbox") as running:
         yield running
+
+
+@pytest.fixture
+async def suite(bus: buses.Bus, sandbox: sandboxes.Sandbox, tmp_path: Path) -> AsyncIterator[services.Suite]:
+    """Starts services as processes; they are ended with the test."""
+    async with services.suite(bus, sandbox, tmp_path / "services") as started:
+        yield started

@@ -1,5 +1,8 @@
 """A partition's consumer is its lease: a work queue's server refuses a second one for the same filter."""
 
+import asyncio
+
+import structlog
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
@@ -13,6 +16,9 @@ MAX_PENDING = 1_000_000
 """Given-back messages count as pending: a window that they could fill would stop the partition."""
 
 
+_log = structlog.get_logger(__name__)
+
+
 class Leases:
     """Raises nats errors when JetStream does not answer; the caller tries again."""
 
@@ -22,8 +28,14 @@ class Leases:
         self._ack_wait_s = ack_wait_s
 
     async def partitions(self) -> int:
-        """How many the stream was made with: its transform says it."""
-        config = (await self._jetstream.stream_info(STREAM)).config
+        """How many the stream was made with: its transform says it. Waits for the stream to be made."""
+        while True:
+            try:
+                config = (await self._jetstream.stream_info(STREAM)).config
+                break
+            except NotFoundError:
+                _log.warning("topology.missing", stream=STREAM, hint="run `python -m ferry.runtime.topology`")
+                await asyncio.sleep(1)
         transform = config.subject_transform
         if transform is None or not transform.dest.startswith("{{partition("):
             raise RuntimeError(f"{STREAM} has no partition transform: run `python -m ferry.runtime.topology`")

@@ -1,0 +1,170 @@
+"""Services as processes, each seeing only its own settings, and fleets laid without the registry service."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ferry.contract import registry, topology
+from harness.bus import Bus
+from harness.processes import Process, eventually, free_port, python
+from harness.sandbox import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, Sandbox
+
+REPORT_INTERVAL_MS = 60_000
+
+
+@dataclass
+class Running:
+    process: Process
+    health: str
+
+    async def ready(self, within_s: float = 20.0) -> None:
+        async with httpx.AsyncClient() as client:
+
+            async def answers() -> bool:
+                assert self.process.running, self.process.text()
+                try:
+                    return (await client.get(f"{self.health}/readyz")).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await eventually(answers, within_s=within_s, what=f"{self.process.name} ready")
+
+
+class Suite:
+    """Starts services on one bus and one sandbox, and ends them all."""
+
+    def __init__(self, bus: Bus, sandbox: Sandbox, folder: Path) -> None:
+        self.bus = bus
+        self.sandbox = sandbox
+        self.folder = folder
+        self.running: list[Running] = []
+
+    async def start(self, service: str, env: dict[str, str] | None = None, *, wait: bool = True) -> Running:
+        port = free_port()
+        seen = {
+            "FERRY_NATS__URL": self.bus.url,
+            "FERRY_HEALTH__HOST": "127.0.0.1",
+            "FERRY_HEALTH__PORT": str(port),
+            "FERRY_LOG__FORMAT": "console",
+        }
+        clouds = self.sandbox.cloud_env
+        seen |= (
+            clouds if service == "auth" else {name: clouds[name] for name in clouds if name.endswith("__URL")}
+        )
+        number = len(self.running)
+        process = await Process.start(
+            f"{service}-{number}", python(f"ferry.{service}"), self.folder, {**seen, **(env or {})}
+        )
+        running = Running(process, f"http://127.0.0.1:{port}")
+        self.running.append(running)
+        if wait:
+            await running.ready()
+        return running
+
+    async def stop(self) -> None:
+        for running in self.running:
+            if running.process.running:
+                await running.process.kill()
+
+
+@asynccontextmanager
+async def suite(bus: Bus, sandbox: Sandbox, folder: Path) -> AsyncIterator[Suite]:
+    started = Suite(bus, sandbox, folder)
+    try:
+        yield started
+    finally:
+        await started.stop()
+
+
+async def lay_fleet(bus: Bus, sandbox: Sandbox, gateways: int, sensors: int) -> list[tuple[str, str]]:
+    """Registers `sensors` on each of `gateways` at the cloud and in the bucket; all (gateway, sensor)."""
+    token = await _token(sandbox)
+    laid: list[tuple[str, str]] = []
+    client = await bus.connect()
+    bucket = await client.jetstream().key_value(topology.REGISTRY.name)
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=30) as cloud:
+        for number in range(gateways):
+            gateway = f"gateway-{number}"
+            names = [f"{gateway}-sensor-{index}" for index in range(sensors)]
+            answer = await cloud.post(
+                f"{sandbox.thingplus}/registerGateway", json=_registration(gateway, names)
+            )
+            assert answer.status_code in {201, 207}, answer.text
+            await bucket.put(registry.gateway_key(gateway), _record(_gateway(gateway)))
+            for sensor in names:
+                await bucket.put(registry.sensor_key(gateway, sensor), _record(_sensor(gateway, sensor)))
+                laid.append((gateway, sensor))
+    await client.close()
+    return laid
+
+
+async def _token(sandbox: Sandbox) -> str:
+    form = {
+        "grant_type": "password",
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "username": USERNAME,
+        "password": hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest(),
+    }
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{sandbox.thingplus}/oauth2/token", data=form)
+    answer.raise_for_status()
+    return str(answer.json()["access_token"])
+
+
+def _registration(gateway: str, sensors: list[str]) -> dict[str, object]:
+    device = f"{gateway}-device"
+    return {
+        "reqId": gateway,
+        "params": {
+            "siteId": "1",
+            "model": "52",
+            "name": gateway,
+            "reportInterval": REPORT_INTERVAL_MS,
+            "devices": [{"reqId": device, "name": device, "model": "open-api-device-v1.0"}],
+            "sensors": [
+                {
+                    "reqId": sensor,
+                    "name": sensor,
+                    "type": "temperature",
+                    "driverName": "openApiSensor",
+                    "model": "openApiTemp",
+                    "category": "sensor",
+                    "deviceId": device,
+                }
+                for sensor in sensors
+            ],
+        },
+    }
+
+
+def _record(entity: dict[str, object]) -> bytes:
+    return json.dumps({"state": "registered", "entity": entity}).encode()
+
+
+def _gateway(gateway: str) -> dict[str, object]:
+    return {
+        "id": gateway,
+        "name": gateway,
+        "model": "52",
+        "siteId": "1",
+        "reportInterval": REPORT_INTERVAL_MS,
+    }
+
+
+def _sensor(gateway: str, sensor: str) -> dict[str, object]:
+    return {
+        "id": sensor,
+        "owner": gateway,
+        "deviceId": f"{gateway}-device",
+        "name": sensor,
+        "type": "temperature",
+        "driverName": "openApiSensor",
+        "model": "openApiTemp",
+        "category": "sensor",
+    }
