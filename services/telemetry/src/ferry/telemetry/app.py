@@ -1,6 +1,7 @@
 """Wiring: the parts of the journey, started in order and stopped so that the next owner starts within a second."""
 
 import asyncio
+import gc
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -34,6 +35,16 @@ from ferry.telemetry.state import Observer, StateReader
 
 LISTEN_S = 0.3
 """How long a new replica listens for the others before it takes anything: all answer a newcomer at once."""
+
+
+def _calm_collector() -> None:
+    """What lives as long as the service is not looked at again; the rest dies by its reference count.
+
+    Measured: a fifth of the processor time of the hot path with the interpreter's own thresholds.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @asynccontextmanager
@@ -74,6 +85,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         service.background(_say_in_progress(ownership, fates, chosen), "in-progress")
         await asyncio.sleep(LISTEN_S)
         service.background(ownership.run(partitions), "ownership")
+        _calm_collector()
         try:
             yield
         finally:

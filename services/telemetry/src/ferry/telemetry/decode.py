@@ -67,7 +67,8 @@ def _point(reading: _Reading) -> Point:
     raw = bytes(reading.value)
     first = raw[0]
     if first == _QUOTE:
-        _checked(_text, raw)
+        if b"\\" in raw or not (raw.isascii() and raw.decode("ascii").isprintable()):
+            _checked(_text, raw)
         return Point(time, raw)
     if first in _NUMBER_STARTS:
         return Point(time, b'"' + raw + b'"')

@@ -41,6 +41,7 @@ class Counts:
 class Journey:
     def __init__(self, sender: Sender, known: Known, fates: Fates, settings: JourneySettings) -> None:
         self.counts = Counts()
+        self.partitions: set[Partition] = set()
         self.in_hand = 0
         self.in_hand_bytes = 0
         self._known = known
@@ -240,6 +241,7 @@ class Journey:
     def release(self, partition: Partition) -> None:
         """Forgets all that the partition has in hand: it is delivered again, to its next owner."""
         partition.lost = True
+        self.partitions.discard(partition)
         for held in list(partition.in_hand.values()):
             self._drop(held)
 
@@ -249,9 +251,9 @@ class Journey:
 
     def oldest_ms(self) -> int | None:
         """How long ago, in ms, the oldest message in hand was published."""
-        oldest = min(
-            (p.in_hand[sequence].published_ms for sequence, p in self._owner_of.items()), default=None
-        )
+        # a partition's messages come in order, so that the first in hand is its oldest
+        firsts = (next(iter(partition.in_hand.values()), None) for partition in self.partitions)
+        oldest = min((held.published_ms for held in firsts if held), default=None)
         return None if oldest is None else time.time_ns() // 1_000_000 - oldest
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

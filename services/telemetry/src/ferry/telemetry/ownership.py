@@ -101,6 +101,7 @@ class Ownership:
 
     def _open(self, partition: Partition) -> None:
         self.held[partition.number] = partition
+        self._journey.partitions.add(partition)
         self._pulls[partition.number] = asyncio.create_task(self._stream.run(partition))
 
     async def _check(self, partition: Partition) -> None:

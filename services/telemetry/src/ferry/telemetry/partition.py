@@ -9,7 +9,7 @@ from ferry.telemetry.sender import Fenced
 from ferry.telemetry.status_lane import StatusLane
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Partition:
     """`fresh` says whether this replica has been awake: a paused one must not go on as if nothing had been."""
 
