@@ -112,3 +112,17 @@ async def test_a_check_of_the_service_itself_makes_it_unready(bus):
         assert await service.ready() is None
         service.ready_checks.append(check)
         assert await service.ready() == "the tank is empty"
+
+
+async def test_the_bus_is_there_until_the_lifespan_has_ended(bus, nats_client):
+    heard = await nats_client.subscribe("goodbye")
+    await nats_client.flush()
+
+    @asynccontextmanager
+    async def polite(service: Service):
+        yield
+        await service.nats.publish("goodbye", b"")
+
+    async with running("test", settings(bus.url), polite):
+        pass
+    await heard.next_msg(timeout=2)

@@ -16,12 +16,15 @@ class Auth:
 
     def __init__(self, client, life_s: float) -> None:
         self.client, self.life_s = client, life_s
-        self.generation, self.broken = 1, False
+        self.generation, self.broken, self.silent = 1, False, False
         self.asked: list[int | None] = []
 
     async def answer(self, message) -> None:
         request = TokenRequest.model_validate_json(message.data)
         self.asked.append(request.rejected)
+        if self.silent:
+            self.silent = False
+            return
         if self.broken:
             await self.client.publish(message.reply, b"", headers={ERROR_CODE_HEADER: "503"})
             return
@@ -133,3 +136,9 @@ async def test_what_auth_says_is_raised_and_the_next_caller_asks_anew(auth, nats
 async def test_a_token_shows_itself_in_no_repr(auth, nats_client):
     token = await Tokens(nats_client, "thingplus").get()
     assert "t1" not in repr(token) + str(token)
+
+
+async def test_a_question_that_a_stopping_replica_swallowed_is_put_again(auth, nats_client):
+    auth.silent = True
+    assert (await Tokens(nats_client, "thingplus").get()).generation == 1
+    assert auth.asked == [None, None]

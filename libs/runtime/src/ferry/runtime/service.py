@@ -124,10 +124,16 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
                         yield service
                     finally:
                         _log.info("service.stopping")
-                        await app.stop()
+                        await _finish_requests(broker)
             finally:
                 await service.cancel_background()
                 await broker.stop()
+
+
+async def _finish_requests(broker: NatsBroker) -> None:
+    """Takes no more requests and answers those that have come; the bus stays for the lifespan's end."""
+    for subscriber in broker.subscribers:
+        await subscriber.stop()
 
 
 async def _run(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> None:

@@ -9,11 +9,14 @@ from nats.aio.client import Client
 
 from ferry.contract import subjects
 from ferry.contract.auth import BearerRefusedError, Cloud, Token, TokenRequest
+from ferry.contract.problems import TYPE_BASE, ProblemError
 from ferry.runtime.requests import ask
 
 R = TypeVar("R")
+NO_ANSWER = f"{TYPE_BASE}timeout"
 
-ASK_S = 10.0
+FIRST_ASK_S, ASK_S = 2.5, 10.0
+"""A replica that stops may leave a question unanswered: it is put again before anybody waits for long."""
 LONGEST_MARGIN_S = 30.0
 SHORTEST_MARGIN_S = 0.25
 
@@ -68,9 +71,15 @@ class Tokens:
             flight.exception()  # looked at, should all who waited be gone
 
     async def _ask(self, rejected: int | None) -> Token:
-        asked = time.monotonic()  # the life counts from before the answer, never from after
         request = TokenRequest(cloud=self._cloud, rejected=rejected)
-        token = await ask(self._client, subjects.AUTH_TOKEN_GET, request, Token, timeout_s=ASK_S)
+        asked = time.monotonic()  # the life counts from before the answer, never from after
+        try:
+            token = await ask(self._client, subjects.AUTH_TOKEN_GET, request, Token, timeout_s=FIRST_ASK_S)
+        except ProblemError as error:
+            if error.problem.type != NO_ANSWER:
+                raise
+            asked = time.monotonic()
+            token = await ask(self._client, subjects.AUTH_TOKEN_GET, request, Token, timeout_s=ASK_S)
         margin = min(LONGEST_MARGIN_S, max(SHORTEST_MARGIN_S, token.expires_in * 0.2))
         self._held, self._fresh_until = token, asked + token.expires_in - margin
         return token

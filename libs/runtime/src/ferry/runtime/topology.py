@@ -98,6 +98,20 @@ async def apply(jetstream: JetStreamContext, settings: TopologySettings) -> list
     return touched
 
 
+async def restore(jetstream: JetStreamContext, bucket: topology.Bucket, settings: NatsSettings) -> bool:
+    """Makes a bucket again that is not there; whether it did.
+
+    A server that stands alone forgets a memory bucket when it restarts, its configuration too, and what
+    lay in it can be had again. Raises nats-py's errors.
+    """
+    try:
+        await jetstream.stream_info(f"KV_{bucket.name}")
+    except NotFoundError:
+        await jetstream.add_stream(bucket_config(bucket, TopologySettings(nats=settings)))
+        return True
+    return False
+
+
 async def _main(settings: TopologySettings) -> None:
     client = await nats.connect(**connection.options(settings.nats))
     try:

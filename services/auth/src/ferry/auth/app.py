@@ -31,7 +31,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     settings = cast("AuthSettings", service.settings)
     _advise(settings)
     replica = uuid.uuid4().hex
-    store = TokensBucket(service.nats, service.jetstream)
+    store = TokensBucket(service.nats, service.jetstream, settings.nats)
     telling = Telling(service.events, service.seen.meter)
     keepers: dict[Cloud, Keeper] = {}
     for cloud, account in accounts(settings).items():
@@ -62,7 +62,10 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     service.background(
         secrets.follow(secrets_dir(), type(settings), take, settings.auth.secrets_poll_s), "follow-secrets"
     )
-    yield
+    try:
+        yield
+    finally:
+        await service.cancel_background()  # while the bus is there: a lease in hand is given back
 
 
 def _advise(settings: AuthSettings) -> None:

@@ -6,11 +6,16 @@ from datetime import datetime
 
 import nats.errors
 import nats.js.errors
+import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from ferry.auth.shared import Entry, StoreError
 from ferry.contract import topology
+from ferry.runtime import topology as topology_owner
+from ferry.runtime.settings import NatsSettings
+
+_log = structlog.get_logger(__name__)
 
 _STREAM = f"KV_{topology.TOKENS.name}"
 _WRONG_LAST_SEQUENCE = (10071, 10164)
@@ -20,8 +25,9 @@ TIMEOUT_S = 2.0
 class TokensBucket:
     """Implements Store on `ferry-tokens`. Every method raises StoreError when JetStream does not answer."""
 
-    def __init__(self, client: Client, jetstream: JetStreamContext) -> None:
+    def __init__(self, client: Client, jetstream: JetStreamContext, settings: NatsSettings) -> None:
         self._client = client
+        self._settings = settings
         self._jetstream = jetstream
         self._born: dict[str, tuple[datetime | None, float]] = {}
 
@@ -32,6 +38,8 @@ class TokensBucket:
                 self._born[key] = (found.time, await self._born_at(found.time))
         except nats.js.errors.NotFoundError:
             return Entry(None, 0, 0.0)
+        except nats.errors.NoRespondersError:
+            return await self._lost()
         except (nats.errors.Error, TimeoutError) as error:
             raise StoreError(type(error).__name__) from error
         return Entry(found.data or b"", found.seq or 0, self._born[key][1])
@@ -47,6 +55,15 @@ class TokensBucket:
         except (nats.errors.Error, TimeoutError) as error:
             raise StoreError(type(error).__name__) from error
         return stored.seq
+
+    async def _lost(self) -> Entry:
+        try:
+            if await topology_owner.restore(self._jetstream, topology.TOKENS, self._settings):
+                _log.warning("bucket.restored", bucket=topology.TOKENS.name)
+                return Entry(None, 0, 0.0)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise StoreError(f"the bucket {topology.TOKENS.name} is gone: {type(error).__name__}") from error
+        raise StoreError("NoRespondersError")
 
     async def _born_at(self, written: datetime | None) -> float:
         """When it was written, on our monotonic clock: both moments are the server's, so skew cancels out."""

@@ -84,6 +84,7 @@ class Refresher:
         if (await self._shared.token(account.seal)).revision != token.revision:
             await lease.settle(idle)
             return None
+        _log.debug("token.asking", cloud=account.cloud)
         asked = time.monotonic()
         try:
             grant = await self._obtain(account, lease)

@@ -1,0 +1,77 @@
+"""Auth for tests: as a process, and asked as its callers ask."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from nats.aio.client import Client
+
+from ferry.contract import subjects
+from ferry.contract.auth import AuthState, Cloud, CloudState, StateRequest, Token, TokenRequest
+from ferry.runtime.requests import ask
+from harness.bus import Bus
+from harness.processes import Process, eventually, process, python
+from harness.token_cloud import OTOSENSE_SECRET, PASSWORD, SECRET, TokenCloud
+
+
+async def get_token(client: Client, rejected: int | None = None, cloud: Cloud = "thingplus") -> Token:
+    return await ask(client, subjects.AUTH_TOKEN_GET, TokenRequest(cloud=cloud, rejected=rejected), Token)
+
+
+async def get_state(client: Client, cloud: Cloud = "thingplus") -> CloudState:
+    found = await ask(client, subjects.AUTH_STATE_GET, StateRequest(), AuthState)
+    return next(one for one in found.clouds if one.cloud == cloud)
+
+
+def thingplus_env(cloud: TokenCloud) -> dict[str, str]:
+    return {
+        "FERRY_THINGPLUS__URL": f"{cloud.url}/v2",
+        "FERRY_THINGPLUS__CLIENT_ID": "id",
+        "FERRY_THINGPLUS__CLIENT_SECRET": SECRET,
+        "FERRY_THINGPLUS__USERNAME": "me",
+        "FERRY_THINGPLUS__PASSWORD": PASSWORD,
+    }
+
+
+def otosense_env(cloud: TokenCloud) -> dict[str, str]:
+    return {
+        "FERRY_OTOSENSE__URL": cloud.url,
+        "FERRY_OTOSENSE__CLIENT_ID": "oto",
+        "FERRY_OTOSENSE__CLIENT_SECRET": OTOSENSE_SECRET,
+    }
+
+
+def auth_env(bus: Bus, cloud_env: Mapping[str, str], folder: Path) -> dict[str, str]:
+    return {
+        "FERRY_NATS__URL": bus.url,
+        "FERRY_HEALTH__HOST": "127.0.0.1",
+        "FERRY_HEALTH__PORT": "0",
+        "FERRY_LOG__LEVEL": "debug",
+        "FERRY_SECRETS_DIR": str(folder / "secrets"),
+        **cloud_env,
+    }
+
+
+@asynccontextmanager
+async def auth_processes(
+    bus: Bus, cloud_env: Mapping[str, str], folder: Path, commands: int | list[list[str]] = 1
+) -> AsyncIterator[list[Process]]:
+    """Replicas of auth, started together; a command of its own for each, or a number of plain ones."""
+    chosen = [python("ferry.auth")] * commands if isinstance(commands, int) else commands
+    env = auth_env(bus, cloud_env, folder)
+    async with AsyncExitStack() as stack:
+        started = [
+            await stack.enter_async_context(process(f"auth-{number}", command, folder, env))
+            for number, command in enumerate(chosen)
+        ]
+        for one in started:
+            await has_logged(one, "service.started")
+        yield started
+
+
+async def has_logged(one: Process, words: str, within_s: float = 20.0) -> None:
+    async def said() -> bool:
+        assert one.running or words in one.text(), one.text()[-2000:]
+        return words in one.text()
+
+    await eventually(said, within_s=within_s, what=f"{words!r} in the log of {one.name}")
