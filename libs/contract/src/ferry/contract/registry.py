@@ -72,13 +72,102 @@ class Sensor(Message):
     ctime: int = 0
 
 
-Entity = TypeVar("Entity", Gateway, Device, Sensor)
+class Site(Message):
+    id: str
+    name: str = ""
+
+
+class SensorModel(Message):
+    type: str
+    model: str
+    driver_name: str
+    category: str
+
+
+class DeviceModel(Message):
+    id: str
+    sensors: list[SensorModel] = []
+    max: int | None = None
+
+
+class GatewayModel(Message):
+    """What may be registered under a gateway (guide, chapter 5.2). `reportInterval` in ms, the default."""
+
+    id: str
+    display_name: str = ""
+    report_interval: int
+    id_format: str = ""
+    device_models: list[DeviceModel] = []
+
+
+class SitesRequest(Request):
+    """Asks for all."""
+
+
+class SiteList(Message):
+    items: list[Site]
+
+
+class ModelRequest(Request):
+    model: str = "52"
+
+
+class GatewayId(Request):
+    id: EntityId
+
+
+class OwnedId(Request):
+    """A device or sensor, by its gateway and its own id."""
+
+    owner: EntityId
+    id: EntityId
+
+
+class ListRequest(Request):
+    """A page; `owner` narrows devices and sensors to one gateway. `after` is the page before's `next`."""
+
+    owner: EntityId | None = None
+    after: int = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class GatewayList(Message):
+    items: list[Gateway]
+    next: int | None = None
+
+
+class DeviceList(Message):
+    items: list[Device]
+    next: int | None = None
+
+
+class SensorList(Message):
+    items: list[Sensor]
+    next: int | None = None
+
+
+class ImportRequest(Request):
+    """Takes over what the cloud has; `gateway` narrows it to one."""
+
+    gateway: EntityId | None = None
+
+
+class Imported(Message):
+    gateways: int
+    devices: int
+    sensors: int
+
+
+Entity = TypeVar("Entity", bound=Gateway | Device | Sensor)
+
+
+State = Literal["intended", "registered"]
 
 
 class Record(Message, Generic[Entity]):
     """What the bucket holds: an intention comes before the call, so a crash repeats it."""
 
-    state: Literal["intended", "registered"]
+    state: State
     entity: Entity
 
 

@@ -1,0 +1,1 @@
+"""Knows gateways, devices and sensors, and registers them at Thing+."""

@@ -4,7 +4,9 @@ import click
 
 from ferry.client.cli.auth import auth
 from ferry.client.cli.dead import dead
+from ferry.client.cli.fleet import apply, export, import_, plan, schema
 from ferry.client.cli.publish import publish
+from ferry.client.cli.registry import devices, gateways, sensors, sites
 from ferry.client.cli.status import status
 
 
@@ -14,5 +16,9 @@ def main() -> None:
     """Ferry carries readings from a NATS bus to Thing+ and OtoSense. FERRY_NATS__URL names the bus."""
 
 
-for command in (auth, dead, publish, status):
+for command in (
+    *(plan, apply, import_, export, schema),
+    *(sites, gateways, devices, sensors),
+    *(publish, status, dead, auth),
+):
     main.add_command(command)

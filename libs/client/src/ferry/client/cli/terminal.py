@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import click
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -30,6 +30,8 @@ def on_bus(work: Callable[[Bus], Awaitable[R]]) -> R:
         return asyncio.run(run())
     except ProblemError as error:
         fail(error)
+    except ValidationError as error:
+        fail(ProblemError.invalid(error))
 
 
 def fail(error: ProblemError) -> NoReturn:

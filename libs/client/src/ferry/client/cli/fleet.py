@@ -1,0 +1,188 @@
+"""`ferry plan`, `apply`, `import`, `export`: the fleet as one file."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ferry.client import fleet_file, fleet_plan
+from ferry.client.bus import Bus
+from ferry.client.cli.terminal import as_json, fail, on_bus, print_json
+from ferry.client.fleet_file import (
+    DeclaredDevice,
+    DeclaredGateway,
+    DeclaredSensor,
+    Fleet,
+    FleetFile,
+)
+from ferry.client.fleet_plan import Applied, Plan, Registered
+from ferry.contract import subjects
+from ferry.contract.problems import ProblemError
+from ferry.contract.registry import Imported, ImportRequest
+
+SHOWN = 20
+CHANGES, FAILED = 2, 1
+_file = click.argument("file", type=click.Path(path_type=Path))
+
+
+def _read(file: Path) -> Fleet:
+    try:
+        return fleet_file.read(file)
+    except ProblemError as error:
+        fail(error)
+
+
+def _planned(fleet: Fleet) -> Plan:
+    async def work(bus: Bus) -> Plan:
+        return fleet_plan.compare(fleet, await fleet_plan.registered(bus))
+
+    return on_bus(work)
+
+
+@click.command()
+@_file
+@as_json
+def plan(file: Path, as_json: bool) -> None:
+    """Show what apply would change. Exit code 0: nothing, 2: something."""
+    found = _planned(_read(file))
+    if as_json:
+        print_json(_plain(found))
+    else:
+        _show(found)
+    sys.exit(CHANGES if found.create or found.differ else 0)
+
+
+@click.command()
+@_file
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--at-once", type=click.IntRange(1, 256), default=16, show_default=True, help="Requests at a time."
+)
+@as_json
+def apply(file: Path, yes: bool, at_once: int, as_json: bool) -> None:
+    """Register what the file declares and the registry lacks. Stopped anywhere and run again, it finishes."""
+    found = _planned(_read(file))
+    if not as_json:
+        _show(found)
+    if found.create and not yes and not click.confirm("Register these?"):
+        sys.exit(FAILED)
+    done = _apply(found, at_once) if found.create else Applied()
+    if as_json:
+        failed = [{"noun": noun, "id": one, "problem": str(error)} for noun, one, error in done.failed]
+        print_json(
+            {"created": done.created, "same": found.same, "differ": len(found.differ), "failed": failed}
+        )
+    else:
+        click.echo(f"{done.created} registered, {found.same} were there, {len(done.failed)} failed")
+        for noun, one, error in done.failed[:SHOWN]:
+            click.echo(f"  {noun} {one}: {error}", err=True)
+    sys.exit(FAILED if done.failed or found.differ else 0)
+
+
+def _apply(found: Plan, at_once: int) -> Applied:
+    columns = (TextColumn("registering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=len(found.create))
+
+        async def work(bus: Bus) -> Applied:
+            return await fleet_plan.apply(bus, found, at_once, lambda: progress.advance(task))
+
+        return on_bus(work)
+
+
+@click.command("import")
+@click.option("--gateway", help="Only this gateway.")
+@as_json
+def import_(gateway: str | None, as_json: bool) -> None:
+    """Take over what was registered through the portal."""
+
+    async def work(bus: Bus) -> Imported:
+        asked = ImportRequest(gateway=gateway)
+        return await bus.ask(subjects.REGISTRY_CLOUD_IMPORT, asked, Imported, timeout_s=300)
+
+    done = on_bus(work)
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"taken over: {done.gateways} gateways, {done.devices} devices, {done.sensors} sensors")
+
+
+@click.command()
+def export() -> None:
+    """Write the file that declares what is registered."""
+    click.echo(fleet_file.write(declared(on_bus(fleet_plan.registered))), nl=False)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of fleet.yaml, for editors."""
+    click.echo(json.dumps(fleet_file.schema(), indent=2))
+
+
+def declared(there: Registered) -> FleetFile:
+    """The file with every entity written out."""
+    sensors: dict[tuple[str, str], list[DeclaredSensor]] = {}
+    for sensor in there.sensors:
+        fields = sensor.model_dump(include={"id", "name", "type", "driver_name", "model", "category"})
+        sensors.setdefault((sensor.owner, sensor.device_id), []).append(DeclaredSensor(**fields))
+    devices: dict[str, list[DeclaredDevice]] = {}
+    for device in there.devices:
+        mine = sensors.get((device.owner, device.id), [])
+        made = DeclaredDevice(id=device.id, name=device.name, model=device.model, sensors=mine)
+        devices.setdefault(device.owner, []).append(made)
+    return FleetFile(
+        gateways=[
+            DeclaredGateway(
+                id=gateway.id,
+                name=gateway.name,
+                site_id=gateway.site_id,
+                model=gateway.model,
+                report_interval=gateway.report_interval,
+                devices=devices.get(gateway.id, []),
+            )
+            for gateway in there.gateways
+        ]
+    )
+
+
+def _show(found: Plan) -> None:
+    for noun, asked in found.create[:SHOWN]:
+        click.secho(f"+ {noun} {asked.req_id} {asked.name!r}", fg="green")
+    if len(found.create) > SHOWN:
+        click.echo(f"  … and {len(found.create) - SHOWN} more to register")
+    for difference in found.differ[:SHOWN]:
+        changes = ", ".join(
+            f"{name}: {there!r} → {ours!r}" for name, (ours, there) in difference.fields.items()
+        )
+        click.secho(
+            f"~ {difference.noun} {difference.id} {changes} (registered entities are not changed)",
+            fg="yellow",
+        )
+    for noun, entity in found.unknown[:SHOWN]:
+        click.echo(f"? {noun} {entity.id} {entity.name!r} is registered, the file does not declare it")
+    if len(found.unknown) > SHOWN:
+        click.echo(f"  … and {len(found.unknown) - SHOWN} more")
+    click.echo(
+        f"Plan: {len(found.create)} to register, {len(found.differ)} differ, "
+        f"{len(found.unknown)} unknown to the file, {found.same} unchanged."
+    )
+
+
+def _plain(found: Plan) -> dict[str, Any]:
+    return {
+        "create": [{"noun": noun, **asked.model_dump(exclude_none=True)} for noun, asked in found.create],
+        "differ": [
+            {
+                "noun": one.noun,
+                "id": one.id,
+                "fields": {name: list(pair) for name, pair in one.fields.items()},
+            }
+            for one in found.differ
+        ],
+        "unknown": [{"noun": noun, "id": entity.id} for noun, entity in found.unknown],
+        "same": found.same,
+    }

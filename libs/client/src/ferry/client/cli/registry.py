@@ -1,0 +1,173 @@
+"""`ferry gateways`, `devices`, `sensors`, `sites`: list and show."""
+
+import click
+
+from ferry.client.bus import Bus
+from ferry.client.cli.terminal import as_json, on_bus, print_json, print_table
+from ferry.contract import subjects
+from ferry.contract.registry import (
+    Device,
+    DeviceList,
+    Gateway,
+    GatewayId,
+    GatewayList,
+    ListRequest,
+    OwnedId,
+    Sensor,
+    SensorList,
+    SiteList,
+    SitesRequest,
+)
+
+_owner = click.option("--gateway", "owner", help="Only of this gateway.")
+_after = click.option("--after", type=int, default=0, help="The page that begins after this number.")
+_limit = click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+
+
+@click.command()
+@as_json
+def sites(as_json: bool) -> None:
+    """List the account's sites."""
+
+    async def work(bus: Bus) -> SiteList:
+        return await bus.ask(subjects.REGISTRY_SITES_LIST, SitesRequest(), SiteList)
+
+    found = on_bus(work)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("id", "name"), ((site.id, site.name) for site in found.items))
+
+
+@click.group()
+def gateways() -> None:
+    """List and show gateways."""
+
+
+@gateways.command("list")
+@_after
+@_limit
+@as_json
+def list_gateways(after: int, limit: int, as_json: bool) -> None:
+    """List gateways."""
+
+    async def work(bus: Bus) -> GatewayList:
+        asked = ListRequest(after=after, limit=limit)
+        return await bus.ask(subjects.REGISTRY_GATEWAYS_LIST, asked, GatewayList)
+
+    found = on_bus(work)
+    if as_json:
+        print_json(found)
+        return
+    rows = (
+        (item.id, item.name, item.model, item.site_id, item.report_interval // 1000) for item in found.items
+    )
+    print_table(("id", "name", "model", "site", "reports every s"), rows)
+    _say_more(found.next)
+
+
+@gateways.command("show")
+@click.argument("id")
+@as_json
+def show_gateway(id: str, as_json: bool) -> None:  # noqa: A002 - the argument's name
+    """Show one gateway."""
+
+    async def work(bus: Bus) -> Gateway:
+        return await bus.ask(subjects.REGISTRY_GATEWAYS_GET, GatewayId(id=id), Gateway)
+
+    _show(on_bus(work), as_json)
+
+
+@click.group()
+def devices() -> None:
+    """List and show devices."""
+
+
+@devices.command("list")
+@_owner
+@_after
+@_limit
+@as_json
+def list_devices(owner: str | None, after: int, limit: int, as_json: bool) -> None:
+    """List devices."""
+
+    async def work(bus: Bus) -> DeviceList:
+        asked = ListRequest(owner=owner, after=after, limit=limit)
+        return await bus.ask(subjects.REGISTRY_DEVICES_LIST, asked, DeviceList)
+
+    found = on_bus(work)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("id", "gateway", "name", "model"),
+        ((item.id, item.owner, item.name, item.model) for item in found.items),
+    )
+    _say_more(found.next)
+
+
+@devices.command("show")
+@click.argument("gateway")
+@click.argument("id")
+@as_json
+def show_device(gateway: str, id: str, as_json: bool) -> None:  # noqa: A002 - the argument's name
+    """Show one device of a gateway."""
+
+    async def work(bus: Bus) -> Device:
+        return await bus.ask(subjects.REGISTRY_DEVICES_GET, OwnedId(owner=gateway, id=id), Device)
+
+    _show(on_bus(work), as_json)
+
+
+@click.group()
+def sensors() -> None:
+    """List and show sensors."""
+
+
+@sensors.command("list")
+@_owner
+@_after
+@_limit
+@as_json
+def list_sensors(owner: str | None, after: int, limit: int, as_json: bool) -> None:
+    """List sensors."""
+
+    async def work(bus: Bus) -> SensorList:
+        asked = ListRequest(owner=owner, after=after, limit=limit)
+        return await bus.ask(subjects.REGISTRY_SENSORS_LIST, asked, SensorList)
+
+    found = on_bus(work)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("id", "gateway", "device", "name", "type"),
+        ((item.id, item.owner, item.device_id, item.name, item.type) for item in found.items),
+    )
+    _say_more(found.next)
+
+
+@sensors.command("show")
+@click.argument("gateway")
+@click.argument("id")
+@as_json
+def show_sensor(gateway: str, id: str, as_json: bool) -> None:  # noqa: A002 - the argument's name
+    """Show one sensor of a gateway."""
+
+    async def work(bus: Bus) -> Sensor:
+        return await bus.ask(subjects.REGISTRY_SENSORS_GET, OwnedId(owner=gateway, id=id), Sensor)
+
+    _show(on_bus(work), as_json)
+
+
+def _show(entity: Gateway | Device | Sensor, as_json: bool) -> None:
+    if as_json:
+        print_json(entity)
+        return
+    for name, value in entity.model_dump(by_alias=True).items():
+        click.echo(f"{name}: {value}")
+
+
+def _say_more(following: int | None) -> None:
+    if following is not None:
+        click.echo(f"more: --after {following}")

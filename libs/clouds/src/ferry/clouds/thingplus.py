@@ -1,0 +1,162 @@
+"""Thing+ as the registry needs it: every call of the guide's chapters 5 to 7, and the lists beside them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from ferry.clouds.errors import BadAnswerError, RefusedError
+from ferry.clouds.http import Answer, CloudHttp
+from ferry.contract.auth import Token
+from ferry.contract.ids import safe_id
+from ferry.contract.registry import Device, Gateway, GatewayModel, Sensor, Site
+
+R = TypeVar("R")
+PAGE = 1000
+NOT_FOUND = 404
+
+
+class Tokens(Protocol):
+    async def with_token(self, call: Callable[[Token], Awaitable[R]]) -> R: ...
+
+
+class ThingPlus:
+    """Every method raises CloudError's family, and what `tokens` raises when there is none."""
+
+    def __init__(self, http: CloudHttp, tokens: Tokens) -> None:
+        self._http = http
+        self._tokens = tokens
+
+    async def sites(self) -> list[Site]:
+        """Guide, chapter 5.1."""
+        return [Site.model_validate(item) for item in _items(await self._call("GET", "/sites"))]
+
+    async def gateway_model(self, model: str) -> GatewayModel:
+        """Guide, chapter 5.2."""
+        data = _data(await self._call("GET", f"/gatewayModels/{safe_id(model)}"))
+        return _parsed(GatewayModel, data)
+
+    async def register_gateway(self, wanted: Gateway) -> Gateway:
+        """Guide, chapter 5.4."""
+        body = {
+            "reqId": wanted.id,
+            "params": {
+                "siteId": wanted.site_id,
+                "model": wanted.model,
+                "name": wanted.name,
+                "reportInterval": wanted.report_interval,
+            },
+        }
+        return _gateway(_data(await self._call("POST", "/registerGateway", body)))
+
+    async def register_device(self, wanted: Device) -> Device:
+        """Guide, chapter 6. Its reply shows a gateway: what has another id or owner is confirmed by a GET."""
+        body = {"reqId": wanted.id, "name": wanted.name, "model": wanted.model}
+        data = _data(await self._call("POST", f"{_of(wanted.owner)}/devices", body))
+        if data.get("id") == wanted.id and data.get("owner") == wanted.owner:
+            return _parsed(Device, data)
+        found = await self.device(wanted.owner, wanted.id)
+        if found is None:
+            raise BadAnswerError(201, "another entity than the device that was registered")
+        return found
+
+    async def register_sensor(self, wanted: Sensor) -> Sensor:
+        """Guide, chapter 7."""
+        body = {
+            "reqId": wanted.id,
+            "name": wanted.name,
+            "type": wanted.type,
+            "driverName": wanted.driver_name,
+            "model": wanted.model,
+            "category": wanted.category,
+            "deviceId": wanted.device_id,
+        }
+        data = _data(await self._call("POST", f"{_of(wanted.owner)}/sensors", body))
+        return _parsed(Sensor, {**data, "owner": wanted.owner})
+
+    async def gateway(self, gateway: str) -> Gateway | None:
+        data = await self._find(_of(gateway))
+        return None if data is None else _gateway(data)
+
+    async def device(self, owner: str, device: str) -> Device | None:
+        data = await self._find(f"{_of(owner)}/devices/{safe_id(device)}")
+        return None if data is None else _parsed(Device, {**data, "owner": owner})
+
+    async def sensor(self, owner: str, sensor: str) -> Sensor | None:
+        data = await self._find(f"{_of(owner)}/sensors/{safe_id(sensor)}")
+        return None if data is None else _parsed(Sensor, {**data, "owner": owner})
+
+    async def gateways(self) -> list[Gateway]:
+        return [_gateway(item) for item in await self._all("/gateways")]
+
+    async def devices(self, owner: str) -> list[Device]:
+        found = await self._all(f"{_of(owner)}/devices")
+        return [_parsed(Device, {**item, "owner": owner}) for item in found]
+
+    async def sensors(self, owner: str) -> list[Sensor]:
+        found = await self._all(f"{_of(owner)}/sensors")
+        return [_parsed(Sensor, {**item, "owner": owner}) for item in found]
+
+    async def _all(self, path: str) -> list[dict[str, Any]]:
+        """A list in pages of 1000, counted from 0, until one is short."""
+        found: list[dict[str, Any]] = []
+        page = 0
+        while True:
+            items = _items(await self._call("GET", path, params={"count": PAGE, "page": page}))
+            found += items
+            if len(items) < PAGE:
+                return found
+            page += 1
+
+    async def _find(self, path: str) -> dict[str, Any] | None:
+        try:
+            return _data(await self._call("GET", path))
+        except RefusedError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        params: dict[str, int] | None = None,
+    ) -> Answer:
+        async def call(token: Token) -> Answer:
+            return await self._http.send(method, path, bearer=token.access_token, json=body, params=params)
+
+        return await self._tokens.with_token(call)
+
+
+def _of(gateway: str) -> str:
+    return f"/gateways/{safe_id(gateway)}"
+
+
+def _data(answer: Answer) -> dict[str, Any]:
+    data = answer.object().get("data")
+    if isinstance(data, dict):
+        return data
+    raise BadAnswerError(answer.status, "an envelope without data")
+
+
+def _items(answer: Answer) -> list[dict[str, Any]]:
+    data = answer.object().get("data")
+    if isinstance(data, list) and all(isinstance(item, dict) for item in data):
+        return data
+    raise BadAnswerError(answer.status, "an envelope without a list")
+
+
+def _gateway(data: dict[str, Any]) -> Gateway:
+    return _parsed(Gateway, {**data, "siteId": str(data.get("_site", ""))})
+
+
+P = TypeVar("P", Gateway, Device, Sensor, GatewayModel)
+
+
+def _parsed(kind: type[P], data: dict[str, Any]) -> P:
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False)[:5])
+        raise BadAnswerError(200, f"a {kind.__name__} that lacks or garbles {fields}") from None

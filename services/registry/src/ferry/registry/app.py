@@ -1,0 +1,45 @@
+"""The registry's parts, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+from ferry.clouds.http import CloudHttp
+from ferry.clouds.thingplus import ThingPlus
+from ferry.contract.registry import Device, Gateway, Sensor
+from ferry.registry.bucket import Bucket
+from ferry.registry.fleet import Fleet
+from ferry.registry.handlers import Handlers
+from ferry.registry.registrar import Registrar
+from ferry.registry.settings import Settings
+from ferry.runtime.service import Service
+from ferry.runtime.tokens import Tokens
+
+
+@asynccontextmanager
+async def lifespan(service: Service) -> AsyncIterator[None]:
+    settings = cast("Settings", service.settings)
+    async with CloudHttp(settings.thingplus.url, timeout_s=settings.thingplus.answer_s) as http:
+        cloud = ThingPlus(http, Tokens(service.nats, "thingplus"))
+        gateways = Bucket(service.jetstream, Gateway)
+        devices = Bucket(service.jetstream, Device)
+        sensors = Bucket(service.jetstream, Sensor)
+        events = service.events
+
+        async def find_gateway(wanted: Gateway) -> Gateway | None:
+            return await cloud.gateway(wanted.id)
+
+        async def find_device(wanted: Device) -> Device | None:
+            return await cloud.device(wanted.owner, wanted.id)
+
+        async def find_sensor(wanted: Sensor) -> Sensor | None:
+            return await cloud.sensor(wanted.owner, wanted.id)
+
+        registrars = (
+            Registrar("gateway", gateways, events, cloud.register_gateway, find_gateway),
+            Registrar("device", devices, events, cloud.register_device, find_device),
+            Registrar("sensor", sensors, events, cloud.register_sensor, find_sensor),
+        )
+        fleet = Fleet(cloud, gateways, devices, registrars)
+        Handlers(fleet, gateways, devices, sensors).serve(service)
+        yield

@@ -1,0 +1,67 @@
+"""The fleet in `ferry-registry`: one key an entity, written by compare-and-set, read and listed by direct gets."""
+
+from typing import Generic, TypeVar
+
+from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
+from nats.js.errors import APIError, NotFoundError
+
+from ferry.contract import topology
+from ferry.contract.registry import Device, Gateway, Record, Sensor, State
+
+E = TypeVar("E", bound=Gateway | Device | Sensor)
+STREAM = f"KV_{topology.REGISTRY.name}"
+PREFIX = f"$KV.{topology.REGISTRY.name}."
+WRONG_LAST_SEQUENCE = 10071
+
+
+class ConflictError(Exception):
+    """Somebody else wrote the key meanwhile."""
+
+
+class Bucket(Generic[E]):
+    """One kind of entity. Revisions are stream sequences; 0 is a key that was never written."""
+
+    def __init__(self, jetstream: JetStreamContext, kind: type[E]) -> None:
+        self._jetstream = jetstream
+        self._record: type[Record[E]] = Record[kind]  # type: ignore[valid-type]
+
+    async def get(self, key: str) -> tuple[Record[E] | None, int]:
+        try:
+            message = await self._jetstream.get_last_msg(STREAM, PREFIX + key, direct=True)
+        except NotFoundError:
+            return None, 0
+        return self._parsed(message), int(message.seq or 0)
+
+    async def put(self, key: str, state: State, entity: E, revision: int) -> int:
+        """Writes when the key is still at `revision`; the new revision. Raises ConflictError."""
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+        body = self._record(state=state, entity=entity).model_dump_json().encode()
+        try:
+            ack = await self._jetstream.publish(PREFIX + key, body, timeout=5, headers=headers)
+        except APIError as error:
+            if error.err_code == WRONG_LAST_SEQUENCE:
+                raise ConflictError from None
+            raise
+        return ack.seq
+
+    async def page(self, keys: str, after: int, limit: int) -> tuple[list[E], int | None]:
+        """Registered entities whose key matches, in the order of their last writing; `next` when more follow."""
+        items: list[E] = []
+        while True:
+            try:
+                message = await self._jetstream.get_msg(
+                    STREAM, seq=after + 1, subject=PREFIX + keys, direct=True, next=True
+                )
+            except NotFoundError:
+                return items, None
+            if len(items) == limit:
+                return items, after
+            after = int(message.seq or 0)
+            record = self._parsed(message)
+            if record.state == "registered":
+                items.append(record.entity)
+
+    def _parsed(self, message: RawStreamMsg) -> Record[E]:
+        record: Record[E] = self._record.model_validate_json(message.data or b"{}")
+        return record

@@ -1,0 +1,193 @@
+"""The fleet's rules: what a request leaves out, what must be there before, and what may not be."""
+
+import asyncio
+import time
+import uuid
+from typing import Protocol
+
+from ferry.clouds.errors import CloudError, RefusedError
+from ferry.contract import registry
+from ferry.contract.problems import ProblemError
+from ferry.contract.registry import (
+    Device,
+    Gateway,
+    GatewayModel,
+    Imported,
+    Record,
+    RegisterDevice,
+    RegisterGateway,
+    RegisterSensor,
+    Sensor,
+    Site,
+)
+from ferry.registry import model_check
+from ferry.registry.registrar import Registrar, refused
+
+DEFAULT_MODEL = "52"
+"""The Open API Gateway (guide, chapter 5.2)."""
+MODEL_KEEP_S = 300.0
+
+
+class Cloud(Protocol):
+    async def sites(self) -> list[Site]: ...
+    async def gateway_model(self, model: str) -> GatewayModel: ...
+    async def gateways(self) -> list[Gateway]: ...
+    async def devices(self, owner: str) -> list[Device]: ...
+    async def sensors(self, owner: str) -> list[Sensor]: ...
+
+
+class Gateways(Protocol):
+    async def get(self, key: str) -> tuple[Record[Gateway] | None, int]: ...
+
+
+class Devices(Protocol):
+    async def get(self, key: str) -> tuple[Record[Device] | None, int]: ...
+    async def page(self, keys: str, after: int, limit: int) -> tuple[list[Device], int | None]: ...
+
+
+class Fleet:
+    def __init__(
+        self,
+        cloud: Cloud,
+        gateways: Gateways,
+        devices: Devices,
+        registrars: tuple[Registrar[Gateway], Registrar[Device], Registrar[Sensor]],
+    ) -> None:
+        self._cloud = cloud
+        self._gateways = gateways
+        self._devices = devices
+        self._gateway, self._device, self._sensor = registrars
+        self._models: dict[str, tuple[float, GatewayModel]] = {}
+        self._sites: tuple[float, list[Site]] = (0.0, [])
+
+    async def register_gateway(self, asked: RegisterGateway) -> Gateway:
+        """Raises ProblemError, as all of these do."""
+        model = await self.model(asked.model or DEFAULT_MODEL)
+        gateway = asked.req_id or uuid.uuid4().hex
+        model_check.check_id(model, gateway)
+        wanted = Gateway(
+            id=gateway,
+            name=asked.name,
+            model=model.id,
+            site_id=asked.site_id or await self._only_site(),
+            report_interval=asked.report_interval or model.report_interval,
+        )
+        return await self._gateway.ensure(registry.gateway_key(gateway), wanted)
+
+    async def register_device(self, asked: RegisterDevice) -> Device:
+        owner = await self.gateway(asked.owner)
+        model = model_check.device_model(await self.model(owner.model), asked.model)
+        device = asked.req_id or uuid.uuid4().hex
+        key = registry.device_key(owner.id, device)
+        known, _ = await self._devices.get(key)
+        if known is None and model.max is not None:
+            there, _ = await self._devices.page(registry.device_key(owner.id, "x")[:-1] + "*", 0, model.max)
+            model_check.check_room(model, sum(item.model == model.id for item in there))
+        wanted = Device(id=device, owner=owner.id, name=asked.name, model=model.id)
+        return await self._device.ensure(key, wanted)
+
+    async def register_sensor(self, asked: RegisterSensor) -> Sensor:
+        owner = await self.gateway(asked.owner)
+        record, _ = await self._devices.get(registry.device_key(owner.id, asked.device_id))
+        if record is None or record.state != "registered":
+            raise ProblemError.of(
+                "unknown-device",
+                404,
+                f"gateway {owner.id} has no device {asked.device_id}",
+                field="deviceId",
+                hint="register the device first",
+            )
+        model = model_check.device_model(await self.model(owner.model), record.entity.model)
+        kind = model_check.sensor_model(model, asked)
+        sensor = asked.req_id or uuid.uuid4().hex
+        wanted = Sensor(
+            id=sensor,
+            owner=owner.id,
+            device_id=asked.device_id,
+            name=asked.name,
+            type=kind.type,
+            driver_name=kind.driver_name,
+            model=kind.model,
+            category=kind.category,
+        )
+        return await self._sensor.ensure(registry.sensor_key(owner.id, sensor), wanted)
+
+    async def gateway(self, gateway: str) -> Gateway:
+        record, _ = await self._gateways.get(registry.gateway_key(gateway))
+        if record is None or record.state != "registered":
+            raise ProblemError.of(
+                "unknown-gateway",
+                404,
+                f"there is no gateway {gateway}",
+                field="owner",
+                hint="register it first, or run `ferry import` if the portal did",
+            )
+        return record.entity
+
+    async def model(self, model: str) -> GatewayModel:
+        until, known = self._models.get(model, (0.0, None))
+        if known is not None and until > time.monotonic():
+            return known
+        try:
+            found = await self._cloud.gateway_model(model)
+        except RefusedError as error:
+            if error.status == 404:  # noqa: PLR2004 - HTTP's number says it best
+                raise ProblemError.of(
+                    "unknown-model", 422, f"Thing+ has no gateway model {model!r}", field="model"
+                ) from None
+            raise refused("gateway model", error) from None
+        except CloudError as error:
+            raise _unreachable(error) from None
+        self._models[model] = (time.monotonic() + MODEL_KEEP_S, found)
+        return found
+
+    async def sites(self) -> list[Site]:
+        until, known = self._sites
+        if until > time.monotonic():
+            return known
+        try:
+            found = await self._cloud.sites()
+        except RefusedError as error:
+            raise refused("site", error) from None
+        except CloudError as error:
+            raise _unreachable(error) from None
+        self._sites = (time.monotonic() + MODEL_KEEP_S, found)
+        return found
+
+    async def _only_site(self) -> str:
+        sites = await self.sites()
+        if len(sites) == 1:
+            return sites[0].id
+        raise ProblemError.of(
+            "which-site",
+            422,
+            "the account has several sites: say which" if sites else "the account has no site",
+            field="siteId",
+            allowed=[site.id for site in sites],
+        )
+
+    async def take_over(self, only: str | None) -> Imported:
+        """What was registered through the portal becomes known here."""
+        try:
+            found = [item for item in await self._cloud.gateways() if only in (None, item.id)]
+            counts = [0, 0, 0]
+            for gateway in found:
+                counts[0] += await self._gateway.adopt(registry.gateway_key(gateway.id), gateway)
+                devices, sensors = await asyncio.gather(
+                    self._cloud.devices(gateway.id), self._cloud.sensors(gateway.id)
+                )
+                for device in devices:
+                    counts[1] += await self._device.adopt(registry.device_key(gateway.id, device.id), device)
+                for sensor in sensors:
+                    counts[2] += await self._sensor.adopt(registry.sensor_key(gateway.id, sensor.id), sensor)
+        except RefusedError as error:
+            raise refused("list", error) from None
+        except CloudError as error:
+            raise _unreachable(error) from None
+        return Imported(gateways=counts[0], devices=counts[1], sensors=counts[2])
+
+
+def _unreachable(error: CloudError) -> ProblemError:
+    return ProblemError.of(
+        "cloud-unreachable", 503, "Thing+ did not answer", detail=str(error), hint="ask again"
+    )

@@ -1,0 +1,95 @@
+"""Requests to the registry: decode, call, reply."""
+
+from ferry.contract import registry, subjects
+from ferry.contract.problems import ProblemError
+from ferry.contract.registry import (
+    Device,
+    DeviceList,
+    Gateway,
+    GatewayId,
+    GatewayList,
+    GatewayModel,
+    Imported,
+    ImportRequest,
+    ListRequest,
+    ModelRequest,
+    OwnedId,
+    RegisterDevice,
+    RegisterGateway,
+    RegisterSensor,
+    Sensor,
+    SensorList,
+    SiteList,
+    SitesRequest,
+)
+from ferry.registry.bucket import Bucket
+from ferry.registry.fleet import Fleet
+from ferry.runtime.service import Service
+
+
+class Handlers:
+    def __init__(
+        self, fleet: Fleet, gateways: Bucket[Gateway], devices: Bucket[Device], sensors: Bucket[Sensor]
+    ) -> None:
+        self._fleet = fleet
+        self._gateways = gateways
+        self._devices = devices
+        self._sensors = sensors
+
+    async def list_sites(self, _: SitesRequest) -> SiteList:
+        return SiteList(items=await self._fleet.sites())
+
+    async def get_model(self, asked: ModelRequest) -> GatewayModel:
+        return await self._fleet.model(asked.model)
+
+    async def get_gateway(self, asked: GatewayId) -> Gateway:
+        return await self._fleet.gateway(asked.id)
+
+    async def get_device(self, asked: OwnedId) -> Device:
+        record, _ = await self._devices.get(registry.device_key(asked.owner, asked.id))
+        if record is None or record.state != "registered":
+            raise _unknown("device", asked)
+        return record.entity
+
+    async def get_sensor(self, asked: OwnedId) -> Sensor:
+        record, _ = await self._sensors.get(registry.sensor_key(asked.owner, asked.id))
+        if record is None or record.state != "registered":
+            raise _unknown("sensor", asked)
+        return record.entity
+
+    async def list_gateways(self, asked: ListRequest) -> GatewayList:
+        items, following = await self._gateways.page("gateways.*", asked.after, asked.limit)
+        return GatewayList(items=items, next=following)
+
+    async def list_devices(self, asked: ListRequest) -> DeviceList:
+        keys = f"devices.{asked.owner or '*'}.*"
+        items, following = await self._devices.page(keys, asked.after, asked.limit)
+        return DeviceList(items=items, next=following)
+
+    async def list_sensors(self, asked: ListRequest) -> SensorList:
+        keys = f"sensors.{asked.owner or '*'}.*"
+        items, following = await self._sensors.page(keys, asked.after, asked.limit)
+        return SensorList(items=items, next=following)
+
+    async def take_over(self, asked: ImportRequest) -> Imported:
+        return await self._fleet.take_over(asked.gateway)
+
+    def serve(self, service: Service) -> None:
+        service.serve(subjects.REGISTRY_SITES_LIST, SitesRequest, self.list_sites)
+        service.serve(subjects.REGISTRY_MODELS_GET, ModelRequest, self.get_model)
+        service.serve(subjects.REGISTRY_GATEWAYS_REGISTER, RegisterGateway, self._fleet.register_gateway)
+        service.serve(subjects.REGISTRY_GATEWAYS_GET, GatewayId, self.get_gateway)
+        service.serve(subjects.REGISTRY_GATEWAYS_LIST, ListRequest, self.list_gateways)
+        service.serve(subjects.REGISTRY_DEVICES_REGISTER, RegisterDevice, self._fleet.register_device)
+        service.serve(subjects.REGISTRY_DEVICES_GET, OwnedId, self.get_device)
+        service.serve(subjects.REGISTRY_DEVICES_LIST, ListRequest, self.list_devices)
+        service.serve(subjects.REGISTRY_SENSORS_REGISTER, RegisterSensor, self._fleet.register_sensor)
+        service.serve(subjects.REGISTRY_SENSORS_GET, OwnedId, self.get_sensor)
+        service.serve(subjects.REGISTRY_SENSORS_LIST, ListRequest, self.list_sensors)
+        service.serve(subjects.REGISTRY_CLOUD_IMPORT, ImportRequest, self.take_over)
+
+
+def _unknown(noun: str, asked: OwnedId) -> ProblemError:
+    return ProblemError.of(
+        f"unknown-{noun}", 404, f"gateway {asked.owner} has no {noun} {asked.id}", field="id"
+    )

@@ -1,0 +1,155 @@
+"""Registration that survives crashes: the intention first, then the cloud, then the fact."""
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from ferry.clouds.errors import CloudError, RefusedError, UnreachableError
+from ferry.contract.problems import ProblemError
+from ferry.contract.registry import Device, Gateway, Record, Sensor, State
+from ferry.registry.bucket import ConflictError
+
+E = TypeVar("E", bound=Gateway | Device | Sensor)
+TIMES = {"mtime", "ctime"}
+TRIES = 5
+
+
+class Store(Protocol[E]):
+    async def get(self, key: str) -> tuple[Record[E] | None, int]: ...
+    async def put(self, key: str, state: State, entity: E, revision: int) -> int: ...
+
+
+class Events(Protocol):
+    async def emit(self, noun: str, verb: str, message: BaseModel) -> None: ...
+
+
+class Registrar(Generic[E]):
+    """One kind of entity: how it is registered and found at the cloud, and where it is kept."""
+
+    def __init__(
+        self,
+        noun: str,
+        store: Store[E],
+        events: Events,
+        register: Callable[[E], Awaitable[E]],
+        find: Callable[[E], Awaitable[E | None]],
+    ) -> None:
+        self._noun = noun
+        self._store = store
+        self._events = events
+        self._register = register
+        self._find = find
+
+    async def ensure(self, key: str, wanted: E) -> E:
+        """The entity, registered now or before. Raises ProblemError; a repeat is always safe."""
+        for _ in range(TRIES):
+            record, revision = await self._store.get(key)
+            if record is not None and record.state == "registered":
+                return self._same(wanted, record.entity)
+            try:
+                if record is None or not _alike(record.entity, wanted):
+                    revision = await self._store.put(key, "intended", wanted, revision)
+                entity = await self._at_cloud(wanted)
+                await self._store.put(key, "registered", entity, revision)
+            except ConflictError:
+                continue  # somebody registers the same: what came of it is read anew
+            await self._events.emit(self._noun, "registered", entity)
+            return entity
+        raise ProblemError.of(
+            "busy", 503, f"too many requests for {self._noun} {wanted.id} at once", hint="try again"
+        )
+
+    async def adopt(self, key: str, entity: E) -> bool:
+        """Takes over what the cloud has. False when it was known, and the same."""
+        for _ in range(TRIES):
+            record, revision = await self._store.get(key)
+            if record is not None and record.state == "registered" and _alike(record.entity, entity):
+                return False
+            try:
+                await self._store.put(key, "registered", entity, revision)
+            except ConflictError:
+                continue
+            await self._events.emit(self._noun, "imported", entity)
+            return True
+        return False
+
+    async def _at_cloud(self, wanted: E) -> E:
+        try:
+            return await self._register(wanted)
+        except UnreachableError as error:
+            if not error.ambiguous:
+                raise self._unreachable(error) from None
+            return await self._after_silence(wanted, error)
+        except RefusedError as error:
+            if error.status == 409:  # noqa: PLR2004 - HTTP's number says it best
+                return self._same(wanted, await self._found(wanted) or wanted)
+            raise refused(self._noun, error) from None
+        except CloudError as error:
+            raise self._unreachable(error) from None
+
+    async def _after_silence(self, wanted: E, error: CloudError) -> E:
+        """The cloud may have acted: a POST is not repeated before it was looked for."""
+        found = await self._found(wanted)
+        if found is None:
+            raise self._unreachable(error)
+        return self._same(wanted, found)
+
+    async def _found(self, wanted: E) -> E | None:
+        try:
+            return await self._find(wanted)
+        except RefusedError as error:
+            raise refused(self._noun, error) from None
+        except CloudError as error:
+            raise self._unreachable(error) from None
+
+    def _same(self, wanted: E, there: E) -> E:
+        differs = _differences(wanted, there)
+        if not differs:
+            return there
+        field = next(iter(differs))
+        ours, theirs = differs[field]
+        raise ProblemError.of(
+            "differs",
+            409,
+            f"{self._noun} {wanted.id} is registered already, with another {field}",
+            field=field,
+            detail=f"registered: {theirs}; asked for: {ours}",
+            hint="ask for the same, or choose another id",
+        )
+
+    def _unreachable(self, error: CloudError) -> ProblemError:
+        return ProblemError.of(
+            "cloud-unreachable",
+            503,
+            "Thing+ did not answer",
+            detail=str(error),
+            hint="ask again: the same request goes on where this one stopped",
+        )
+
+
+def _alike(one: E, other: E) -> bool:
+    return not _differences(one, other)
+
+
+def _differences(wanted: E, there: E) -> dict[str, tuple[object, object]]:
+    ours = wanted.model_dump(by_alias=True, exclude=TIMES)
+    theirs = there.model_dump(by_alias=True, exclude=TIMES)
+    return {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]}
+
+
+def refused(noun: str, error: RefusedError) -> ProblemError:
+    kinds = {
+        403: ("not-yours", f"this {noun} belongs to another account"),
+        404: ("not-found", f"Thing+ does not know what the {noun} refers to"),
+        471: ("plan-full", "the Thing+ plan has no room for more"),
+    }
+    kind, title = kinds.get(error.status, ("refused", f"Thing+ refused the {noun}"))
+    passing = error.status in {408, 425, 429} or 500 <= error.status < 600  # noqa: PLR2004
+    return ProblemError.of(
+        kind,
+        503 if passing else error.status,
+        title,
+        detail=str(error),
+        hint="ask again later" if passing else None,
+    )
