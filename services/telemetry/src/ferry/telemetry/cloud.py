@@ -1,4 +1,4 @@
-"""PUTs to Thing+ on the hot path, by pyreqwest: a third of httpx's processor time (docs/benchmarks.md)."""
+"""PUTs to Thing+ on the hot path, by pyreqwest: chosen by measurement (docs/telemetry.md)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

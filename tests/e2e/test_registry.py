@@ -1,0 +1,128 @@
+"""The fleet by requests and by the `ferry` command, at a real sandbox."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from ferry.contract import subjects
+from ferry.contract.problems import ProblemError
+from ferry.contract.registry import (
+    Device,
+    Gateway,
+    RegisterDevice,
+    RegisterGateway,
+    RegisterSensor,
+    Sensor,
+    SensorList,
+)
+from ferry.contract.registry import ListRequest as Listing
+from ferry.runtime.requests import ask
+from harness.processes import Process
+
+ROOT = Path(__file__).resolve().parents[2]
+GATEWAY = "87cd2a6e407511e7922eb724f8803770"
+
+
+@pytest.fixture
+async def registry(suite):
+    await suite.start("auth")
+    return await suite.start("registry")
+
+
+async def register(client, gateway=GATEWAY, sensor="probe", kind="temperature", **more):
+    await ask(client, subjects.REGISTRY_GATEWAYS_REGISTER, RegisterGateway(name="G", req_id=gateway), Gateway)
+    device = RegisterDevice(owner=gateway, name="D", req_id="device")
+    await ask(client, subjects.REGISTRY_DEVICES_REGISTER, device, Device)
+    wanted = RegisterSensor(owner=gateway, device_id="device", name="S", type=kind, req_id=sensor, **more)
+    return await ask(client, subjects.REGISTRY_SENSORS_REGISTER, wanted, Sensor)
+
+
+async def ferry(suite, *arguments):
+    command = [str(Path(sys.executable).parent / "ferry"), *arguments]
+    name = f"ferry-{len(list(suite.folder.glob('ferry-*')))}"
+    started = await Process.start(name, command, suite.folder, {"FERRY_NATS__URL": suite.bus.url})
+    code = await asyncio.wait_for(started.child.wait(), 60)
+    return code, started.text()
+
+
+async def test_what_can_be_known_is_filled_in_and_a_repeat_is_the_same(nats_client, registry, sandbox):
+    sensor = await register(nats_client)
+    assert (sensor.driver_name, sensor.model, sensor.category) == ("openApiSensor", "openApiTemp", "sensor")
+    again = await register(nats_client)
+    assert again == sensor
+    counters = await sandbox.get("/admin/counters")
+    assert "sensors" in str(counters)
+    page = await ask(nats_client, subjects.REGISTRY_SENSORS_LIST, Listing(owner=GATEWAY), SensorList)
+    assert page.items == [sensor]
+    assert page.next is None
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "says"),
+    [
+        ({"kind": "temprature"}, "type", "temperature"),
+        ({"category": "actuator"}, "category", "actuators cannot be linked"),
+        ({"model": "openApiHumi"}, "model", "openApiTemp"),
+        ({"gateway": "not-a-uuid"}, "reqId", "UUID"),
+    ],
+)
+async def test_a_wrong_request_names_its_field_before_any_call(nats_client, registry, change, field, says):
+    with pytest.raises(ProblemError) as refused:
+        await register(nats_client, **change)
+    assert refused.value.problem.field == field
+    assert says in f"{refused.value} {refused.value.problem.allowed}"
+
+
+async def test_another_entity_under_the_same_id_is_told_apart(nats_client, registry):
+    await register(nats_client)
+    with pytest.raises(ProblemError) as refused:
+        await register(nats_client, kind="humidity")
+    assert refused.value.problem.status == 409
+    assert refused.value.problem.field == "type"
+
+
+async def test_a_crash_between_cloud_and_bucket_is_mended_by_a_repeat(nats_client, registry, sandbox):
+    await sandbox.fault(match={"path": "*/sensors", "method": "POST"}, kind="reset_after", for_requests=1)
+    sensor = await register(nats_client)
+    assert sensor.id == "probe"
+    assert (await register(nats_client)).id == "probe"
+
+
+async def test_two_requesters_at_once_get_one_entity(nats_client, registry):
+    await register(nats_client)
+    both = await asyncio.gather(
+        *(register(nats_client, sensor="twin") for _ in range(8)), return_exceptions=True
+    )
+    assert {getattr(one, "id", one) for one in both} == {"twin"}
+
+
+async def test_a_fleet_file_is_planned_applied_and_exported(suite, registry, tmp_path):
+    fleet = str(ROOT / "examples" / "fleet.yaml")
+    code, text = await ferry(suite, "plan", fleet)
+    assert code == 2, text
+    assert "7 to register" in text
+    code, text = await ferry(suite, "apply", fleet, "--yes")
+    assert code == 0, text
+    assert "7 registered" in text
+    code, text = await ferry(suite, "apply", fleet, "--yes")
+    assert code == 0, text
+    assert "0 registered, 7 were there" in text
+    code, text = await ferry(suite, "export")
+    exported = tmp_path / "exported.yaml"
+    exported.write_text(text)
+    code, text = await ferry(suite, "plan", str(exported))
+    assert code == 0, text
+    code, text = await ferry(suite, "sensors", "list", "--json")
+    assert "seattle-wind" in text
+
+
+async def test_what_the_portal_registered_is_taken_over(suite, registry, nats_client):
+    from harness.services import lay_fleet
+
+    await lay_fleet(suite.bus, suite.sandbox, 1, 3)
+    code, text = await ferry(suite, "import", "--json")
+    assert code == 0, text
+    code, text = await ferry(suite, "gateways", "list")
+    assert "gateway-0" in text
