@@ -1,25 +1,44 @@
 """Auth for tests: as a process, and asked as its callers ask."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from nats.aio.client import Client
 
 from ferry.contract import subjects
 from ferry.contract.auth import AuthState, Cloud, CloudState, StateRequest, Token, TokenRequest
+from ferry.contract.problems import ProblemError
 from ferry.runtime.requests import ask
 from harness.bus import Bus
 from harness.processes import Process, eventually, process, python
 from harness.token_cloud import OTOSENSE_SECRET, PASSWORD, SECRET, TokenCloud
 
+R = TypeVar("R")
+
+
+async def answer_of(work: Callable[[], Awaitable[R]]) -> R:
+    """What auth answers, once it serves: a subscription may be known to the server a moment later."""
+    until = time.monotonic() + 5
+    while True:
+        try:
+            return await work()
+        except ProblemError as error:
+            if not error.problem.type.endswith("no-service") or time.monotonic() > until:
+                raise
+        await asyncio.sleep(0.02)
+
 
 async def get_token(client: Client, rejected: int | None = None, cloud: Cloud = "thingplus") -> Token:
-    return await ask(client, subjects.AUTH_TOKEN_GET, TokenRequest(cloud=cloud, rejected=rejected), Token)
+    request = TokenRequest(cloud=cloud, rejected=rejected)
+    return await answer_of(lambda: ask(client, subjects.AUTH_TOKEN_GET, request, Token))
 
 
-async def get_state(client: Client, cloud: Cloud = "thingplus") -> CloudState:
-    found = await ask(client, subjects.AUTH_STATE_GET, StateRequest(), AuthState)
+async def get_state(client: Client, cloud: str = "thingplus") -> CloudState:
+    found = await answer_of(lambda: ask(client, subjects.AUTH_STATE_GET, StateRequest(), AuthState))
     return next(one for one in found.clouds if one.cloud == cloud)
 
 

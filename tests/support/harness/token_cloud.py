@@ -22,6 +22,8 @@ class TokenCloud:
     url: str = ""
     life_s: float = 3600.0
     answer: bytes | None = None
+    echo: int | None = None
+    """A status to refuse with, saying back every secret that was sent."""
     hold: asyncio.Event | None = None
     asked: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
     good_until: dict[str, float] = field(default_factory=dict)
@@ -51,6 +53,9 @@ class TokenCloud:
             self.asked.append((path, headers, form))
             if self.hold:
                 await self.hold.wait()
+            if self.echo:
+                sent = " ".join((body.decode(), headers.get("authorization", ""), headers.get("cookie", "")))
+                self.answer = reply(self.echo, json.dumps({"message": sent, "code": sent}).encode())
             writer.write(self.answer if self.answer is not None else self._grant(path, headers, form))
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):

@@ -25,6 +25,9 @@ Settings = TypeVar("Settings", bound=RuntimeSettings)
 
 _log = structlog.get_logger(__name__)
 
+CANCEL_S = 2.0
+"""A background task that still runs so long after its cancellation is cancelled again."""
+
 
 class Service:
     """What a service's wiring is given: the bus, the events, the meters, and a place to answer requests."""
@@ -78,9 +81,13 @@ class Service:
         await asyncio.shield(self._failed)
 
     async def cancel_background(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while (
+            pending
+        ):  # asyncio.wait_for of Python 3.11, which nats-py is built on, may swallow a cancellation
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_S)
 
     async def alive(self) -> str | None:
         """A client that closed for good never comes back: only a restart helps (facts: auth expiry)."""
@@ -118,7 +125,8 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
                 async with lifespan(service):
                     app = FastStream(broker, logger=None)
                     await app.start()
-                    await service.nats.flush()  # only now does the server know whom to ask
+                    for _ in range(2):  # nats-py's PING overtakes a SUB that is still in its buffer
+                        await service.nats.flush()  # only now does the server know whom to ask
                     _log.info("service.started")
                     try:
                         yield service

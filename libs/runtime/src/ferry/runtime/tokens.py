@@ -13,10 +13,11 @@ from ferry.contract.problems import TYPE_BASE, ProblemError
 from ferry.runtime.requests import ask
 
 R = TypeVar("R")
-NO_ANSWER = f"{TYPE_BASE}timeout"
+PASSING = (f"{TYPE_BASE}timeout", f"{TYPE_BASE}no-service")
 
 FIRST_ASK_S, ASK_S = 2.5, 10.0
-"""A replica that stops may leave a question unanswered: it is put again before anybody waits for long."""
+"""While auth restarts nobody serves, and a replica that stops may swallow a question: it is put again."""
+PAUSE_S = 0.1
 LONGEST_MARGIN_S = 30.0
 SHORTEST_MARGIN_S = 0.25
 
@@ -72,14 +73,18 @@ class Tokens:
 
     async def _ask(self, rejected: int | None) -> Token:
         request = TokenRequest(cloud=self._cloud, rejected=rejected)
-        asked = time.monotonic()  # the life counts from before the answer, never from after
-        try:
-            token = await ask(self._client, subjects.AUTH_TOKEN_GET, request, Token, timeout_s=FIRST_ASK_S)
-        except ProblemError as error:
-            if error.problem.type != NO_ANSWER:
-                raise
-            asked = time.monotonic()
-            token = await ask(self._client, subjects.AUTH_TOKEN_GET, request, Token, timeout_s=ASK_S)
+        until = time.monotonic() + FIRST_ASK_S
+        while True:
+            asked = time.monotonic()  # the life counts from before the answer, never from after
+            last = asked >= until
+            timeout_s = ASK_S if last else FIRST_ASK_S
+            try:
+                token = await ask(self._client, subjects.AUTH_TOKEN_GET, request, Token, timeout_s=timeout_s)
+                break
+            except ProblemError as error:
+                if last or error.problem.type not in PASSING:
+                    raise
+            await asyncio.sleep(PAUSE_S)
         margin = min(LONGEST_MARGIN_S, max(SHORTEST_MARGIN_S, token.expires_in * 0.2))
         self._held, self._fresh_until = token, asked + token.expires_in - margin
         return token
