@@ -48,7 +48,7 @@ class Sandbox:
         }
 
     async def get(self, path: str, **params: str) -> Any:
-        answer = await self.admin.get(path, params=params)
+        answer = await self.admin.get(path, params=params or None)
         answer.raise_for_status()
         return answer.json()
 
