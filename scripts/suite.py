@@ -75,7 +75,7 @@ def build(*, demo: bool) -> tuple[Manager, Path]:
         add(
             "nats", [str(BIN / "nats-server"), "-a", "127.0.0.1", "-p", port, "-js", "-sd", store, *quiet], {}
         )
-    if not all(url in ferry for url in URLS) or demo:
+    if demo or not any(url in ferry for url in URLS):
         port = os.environ.get("SANDBOX_PORT") or str(free_port())
         sandbox = f"http://127.0.0.1:{port}"
         ferry |= {**SANDBOX_ACCOUNT, URLS[0]: f"{sandbox}/v2", URLS[1]: f"{sandbox}/otosense"}
