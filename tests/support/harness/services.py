@@ -44,7 +44,10 @@ class Suite:
         self.folder = folder
         self.running: list[Running] = []
 
-    async def start(self, service: str, env: dict[str, str] | None = None, *, wait: bool = True) -> Running:
+    async def start(
+        self, service: str, env: dict[str, str] | None = None, *, command: list[str] | None = None
+    ) -> Running:
+        """A ready service; `command` runs it in another way than `python -m`."""
         port = free_port()
         seen = {
             "FERRY_NATS__URL": self.bus.url,
@@ -58,12 +61,11 @@ class Suite:
         )
         number = len(self.running)
         process = await Process.start(
-            f"{service}-{number}", python(f"ferry.{service}"), self.folder, {**seen, **(env or {})}
+            f"{service}-{number}", command or python(f"ferry.{service}"), self.folder, {**seen, **(env or {})}
         )
         running = Running(process, f"http://127.0.0.1:{port}")
         self.running.append(running)
-        if wait:
-            await running.ready()
+        await running.ready()
         return running
 
     async def stop(self) -> None:

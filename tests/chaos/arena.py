@@ -1,0 +1,120 @@
+"""A run: bus, sandbox, auth, telemetry replicas and a publisher, with hands to break any of them."""
+
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nats.js.errors
+from ledger import Found, Ledger, Publisher, Sensor, judge
+from nats.aio.client import Client
+
+from harness.bus import Bus
+from harness.bus import bus as a_bus
+from harness.processes import eventually
+from harness.sandbox import Sandbox
+from harness.sandbox import sandbox as a_sandbox
+from harness.services import Running, Suite, lay_fleet, suite
+
+QUICK = {
+    "FERRY_TELEMETRY__RETRY_BASE_S": "0.05",
+    "FERRY_TELEMETRY__RETRY_CAP_S": "0.5",
+    "FERRY_TELEMETRY__BREAKER_OPEN_S": "0.1",
+    "FERRY_TELEMETRY__BREAKER_OPEN_MAX_S": "0.5",
+    "FERRY_TELEMETRY__SILENT_S": "2",
+    "FERRY_TELEMETRY__GIVE_BACK_S": "0.3",
+    "FERRY_TELEMETRY__UNKNOWN_GRACE_S": "2",
+    "FERRY_TELEMETRY__IMPLY_STATUS": "false",
+    "FERRY_LOG__LEVEL": "warning",
+}
+"""Time is scaled, not slept through."""
+
+
+@dataclass
+class Arena:
+    bus: Bus
+    sandbox: Sandbox
+    suite: Suite
+    client: Client
+    sensors: list[Sensor]
+    publisher: Publisher
+    random: random.Random
+    replicas: list[Running] = field(default_factory=list)
+    kills: int = 0
+    env: dict[str, str] = field(default_factory=dict)
+    command: list[str] | None = None
+
+    async def add_replica(self, **env: str) -> Running:
+        replica = await self.suite.start("telemetry", {**QUICK, **self.env, **env}, command=self.command)
+        self.replicas.append(replica)
+        return replica
+
+    async def kill_replica(self, replica: Running) -> None:
+        self.replicas.remove(replica)
+        self.kills += 1
+        await replica.process.kill()
+
+    async def stop_replica(self, replica: Running) -> None:
+        self.replicas.remove(replica)
+        await replica.process.stop(signal.SIGTERM)
+
+    async def drained(self, within_s: float = 60.0) -> None:
+        """Every message of the stream has met its fate."""
+
+        async def empty() -> bool:
+            try:
+                return (await self.client.jetstream().stream_info("FERRY_READINGS")).state.messages == 0
+            except (TimeoutError, nats.js.errors.Error):
+                return False
+
+        await eventually(empty, within_s=within_s, what="an empty FERRY_READINGS")
+
+    async def dead(self) -> list[tuple[str, str | None, bytes]]:
+        jetstream = self.client.jetstream()
+        found: list[tuple[str, str | None, bytes]] = []
+        after = 0
+        while True:
+            try:
+                letter = await jetstream.get_msg(
+                    "FERRY_DEAD", seq=after + 1, subject="ferry.v1.dead.>", next=True
+                )
+            except nats.js.errors.NotFoundError:
+                return found
+            headers = letter.headers or {}
+            found.append((headers.get("Ferry-Subject", ""), headers.get("Ferry-Reason"), letter.data or b""))
+            after = int(letter.seq or 0)
+
+    async def judge(self, ledger: Ledger | None = None) -> Found:
+        cloud = {sensor: await self.sandbox.series(*sensor) for sensor in self.sensors}
+        return judge(ledger or self.publisher.ledger, cloud, await self.dead())
+
+
+@asynccontextmanager
+async def arena(
+    folder: Path,
+    *,
+    seed: int,
+    replicas: int = 2,
+    gateways: int = 8,
+    sensors: int = 4,
+    command: list[str] | None = None,
+    **env: str,
+) -> AsyncIterator[Arena]:
+    async with a_bus(folder / "bus") as bus, a_sandbox(folder / "sandbox") as sandbox:
+        await bus.lay()
+        async with suite(bus, sandbox, folder / "services") as services:
+            laid = await lay_fleet(bus, sandbox, gateways, sensors)
+            await services.start("auth")
+            client = await bus.connect()
+            chance = random.Random(seed)
+            ring = Arena(bus, sandbox, services, client, laid, Publisher(client, laid, seed), chance)
+            ring.env, ring.command = env, command
+            for _ in range(replicas):
+                await ring.add_replica()
+            try:
+                yield ring
+            finally:
+                ring.publisher.stop()
+                await client.close()

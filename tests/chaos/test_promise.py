@@ -1,0 +1,182 @@
+"""The promise under fire: nothing acknowledged is lost, each sensor in order, every dead letter with its reason.
+
+Short and seeded here; CHAOS_ROUNDS makes them longer (`make chaos`).
+"""
+
+import asyncio
+import os
+import signal
+
+import pytest
+from arena import arena
+
+from harness.processes import eventually
+
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "3"))
+SEED = int(os.environ.get("CHAOS_SEED", "1"))
+
+
+async def publish_while(ring, breaking, per_sensor=60, pause_s=0.05):
+    """Publishes while `breaking` does its work, then waits for every message's fate and asks the oracle."""
+    publishing = asyncio.create_task(ring.publisher.run(per_sensor, pause_s))
+    await breaking
+    ring.publisher.stop()
+    ledger = await publishing
+    await ring.drained()
+    found = await ring.judge(ledger)
+    assert found.bad == []
+    assert ledger.count > len(ring.sensors)
+    return ledger
+
+
+async def test_replicas_killed_under_load(tmp_path):
+    async with arena(tmp_path, seed=SEED) as ring:
+
+        async def kill() -> None:
+            for _ in range(ROUNDS):
+                await asyncio.sleep(ring.random.uniform(0.2, 0.8))
+                await ring.add_replica()
+                await ring.kill_replica(ring.random.choice(ring.replicas[:-1]))
+
+        await publish_while(ring, kill(), per_sensor=200 * ROUNDS)
+        print(f"{ring.kills} kills")
+
+
+async def test_the_last_replica_is_killed_and_another_comes(tmp_path):
+    async with arena(tmp_path, seed=SEED, replicas=1) as ring:
+
+        async def kill() -> None:
+            for _ in range(ROUNDS):
+                await asyncio.sleep(ring.random.uniform(0.1, 0.5))
+                await ring.kill_replica(ring.replicas[0])
+                await ring.add_replica()
+
+        await publish_while(ring, kill(), per_sensor=200 * ROUNDS)
+
+
+async def test_a_rolling_restart_under_load_makes_no_dead_letter(tmp_path):
+    async with arena(tmp_path, seed=SEED) as ring:
+
+        async def roll() -> None:
+            for _ in range(ROUNDS):
+                await ring.add_replica()
+                await ring.stop_replica(ring.replicas[0])
+
+        await publish_while(ring, roll(), per_sensor=200 * ROUNDS)
+        assert await ring.dead() == []
+
+
+async def test_a_replica_paused_past_its_lease_neither_loses_nor_reorders(tmp_path):
+    async with arena(tmp_path, seed=SEED) as ring:
+
+        async def pause() -> None:
+            paused = ring.replicas[0]
+            paused.process.send(signal.SIGSTOP)
+            await asyncio.sleep(4)
+            paused.process.send(signal.SIGCONT)
+            await asyncio.sleep(1)
+
+        await publish_while(ring, pause(), per_sensor=400)
+        assert await ring.dead() == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 503},
+        {"kind": "status", "status": 429, "retry_after": "1"},
+        {"kind": "status", "status": 429},
+        {"kind": "reset_before"},
+        {"kind": "reset_after"},
+        {"kind": "malformed"},
+        {"kind": "reset_after", "rate": 0.2},
+        {"kind": "status", "status": 500, "rate": 0.3},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+async def test_a_cloud_that_fails_and_comes_back(tmp_path, fault):
+    async with arena(tmp_path, seed=SEED, replicas=1) as ring:
+
+        async def fail() -> None:
+            await asyncio.sleep(0.3)
+            await ring.sandbox.fault(match={"path": "*/series", "method": "PUT"}, seed=SEED, **fault)
+            await asyncio.sleep(1.5 * max(1, ROUNDS / 3))
+            await ring.sandbox.heal()
+
+        await publish_while(ring, fail(), per_sensor=400)
+        assert await ring.dead() == []
+
+
+async def test_all_tokens_revoked_at_once(tmp_path):
+    async with arena(tmp_path, seed=SEED) as ring:
+
+        async def revoke() -> None:
+            for _ in range(ROUNDS):
+                await asyncio.sleep(0.4)
+                await ring.sandbox.post("/admin/revoke")
+
+        await publish_while(ring, revoke(), per_sensor=400)
+        assert await ring.dead() == []
+
+
+async def test_nats_killed_and_back_on_the_same_files(tmp_path):
+    async with arena(tmp_path, seed=SEED) as ring:
+
+        async def kill() -> None:
+            for _ in range(ROUNDS):
+                await asyncio.sleep(0.5)
+                await ring.bus.process.kill()
+                await ring.bus.restart()
+
+        await publish_while(ring, kill(), per_sensor=200)
+
+
+async def test_one_sensor_for_ever_failing_among_good_ones(tmp_path):
+    async with arena(tmp_path, seed=SEED, replicas=1, FERRY_TELEMETRY__RETRY_BUDGET_S="1") as ring:
+        stuck = ring.sensors[0]
+        await ring.sandbox.fault(
+            match={"path": f"*/sensors/{stuck[1]}/series", "method": "PUT"}, kind="status", status=500
+        )
+
+        async def buried() -> None:
+            await asyncio.sleep(1)
+            ring.publisher.retired.add(stuck)
+            published = ring.publisher.ledger.acknowledged[stuck]
+
+            async def all_dead() -> bool:
+                return len(await ring.dead()) >= len(published)
+
+            await eventually(all_dead, within_s=40, what="the stuck sensor's dead letters")
+
+        # The budget runs only while others get through: they go on until it has run out.
+        await publish_while(ring, buried(), per_sensor=4000)
+        letters = await ring.dead()
+        assert {reason for _, reason, _ in letters} == {"retries_exhausted"}
+        assert all(f".{stuck[1]}." in subject for subject, _, _ in letters)
+
+
+async def test_poison_holds_up_nobody(tmp_path):
+    async with arena(tmp_path, seed=SEED, replicas=1) as ring:
+
+        async def poison() -> None:
+            jetstream = ring.client.jetstream()
+            for number in range(40):
+                gateway, sensor = ring.random.choice(ring.sensors)
+                subject = f"ferry.v1.gateways.{gateway}.sensors.{sensor}.series"
+                bad = [
+                    (subject, b"{"),
+                    (subject, b'{"value":null,"time":1}'),
+                    (subject.replace(gateway, "nobody"), b'{"value":"1","time":1}'),
+                    (subject + ".more", b"1"),
+                ]
+                await jetstream.publish(*bad[number % len(bad)])
+                await asyncio.sleep(0.02)
+
+        await publish_while(ring, poison(), per_sensor=200)
+        reasons = [reason for _, reason, _ in await ring.dead()]
+        assert {name: reasons.count(name) for name in set(reasons)} == {
+            "invalid_body": 10,
+            "invalid_value": 10,
+            "unknown_sensor": 10,
+            "invalid_subject": 10,
+        }
