@@ -38,6 +38,14 @@ demo: env ## everything here, with real readings; DEMO_SECONDS=20 ends by itself
 run: env ## everything here, without traffic; real clouds from .env
 	@$(BIN)/python scripts/suite.py
 
+.PHONY: chaos
+chaos: env ## the promise under fire, the long form: ROUNDS=25 (minutes; at least 200 kills)
+	CHAOS_ROUNDS=$(or $(ROUNDS),25) $(BIN)/pytest tests/chaos --timeout 1800 -rP
+
+.PHONY: bench
+bench: env ## measure the cost of a reading's journey
+	$(BIN)/python tests/bench/cost.py
+
 .PHONY: format
 format: env ## format and mend what lint can mend
 	$(BIN)/ruff check --fix .

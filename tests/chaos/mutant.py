@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ferry.contract import topology
 from ferry.telemetry import leases, ownership
 from ferry.telemetry.__main__ import main
 from ferry.telemetry.cloud import Answer, ThingPlusCloud
@@ -48,9 +49,9 @@ def two_owners() -> None:
         async def holders(self) -> dict[int, tuple[str, int]]:
             return {}
 
-    ownership.owner = mine
-    leases.topology.partition_consumer = shared
-    sys.modules["ferry.telemetry.app"].Leases = Nobody  # type: ignore[attr-defined]
+    setattr(ownership, "owner", mine)  # noqa: B010 - the module's own name, not its export
+    setattr(topology, "partition_consumer", shared)  # noqa: B010 - the same
+    setattr(sys.modules["ferry.telemetry.app"], "Leases", Nobody)  # noqa: B010 - the same
 
 
 def drop_on_shutdown() -> None:

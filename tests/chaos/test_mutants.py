@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from arena import Arena, arena
 
-SLOW = {"kind": "latency", "latency_ms": 150}
+from chaos.arena import Arena, arena
+
+SLOW = {"kind": "latency", "ms": 150}
 
 
 async def kill_one(ring: Arena) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from ferry.contract import registry, topology
-from harness.bus import Bus
+from harness.bus import Bus, Cluster
 from harness.processes import Process, eventually, free_port, python
 from harness.sandbox import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, Sandbox
 
@@ -38,7 +38,7 @@ class Running:
 class Suite:
     """Starts services on one bus and one sandbox, and ends them all."""
 
-    def __init__(self, bus: Bus, sandbox: Sandbox, folder: Path) -> None:
+    def __init__(self, bus: Bus | Cluster, sandbox: Sandbox, folder: Path) -> None:
         self.bus = bus
         self.sandbox = sandbox
         self.folder = folder
@@ -75,7 +75,7 @@ class Suite:
 
 
 @asynccontextmanager
-async def suite(bus: Bus, sandbox: Sandbox, folder: Path) -> AsyncIterator[Suite]:
+async def suite(bus: Bus | Cluster, sandbox: Sandbox, folder: Path) -> AsyncIterator[Suite]:
     started = Suite(bus, sandbox, folder)
     try:
         yield started
@@ -83,7 +83,9 @@ async def suite(bus: Bus, sandbox: Sandbox, folder: Path) -> AsyncIterator[Suite
         await started.stop()
 
 
-async def lay_fleet(bus: Bus, sandbox: Sandbox, gateways: int, sensors: int) -> list[tuple[str, str]]:
+async def lay_fleet(
+    bus: Bus | Cluster, sandbox: Sandbox, gateways: int, sensors: int
+) -> list[tuple[str, str]]:
     """Registers `sensors` on each of `gateways` at the cloud and in the bucket; all (gateway, sensor)."""
     token = await _token(sandbox)
     laid: list[tuple[str, str]] = []

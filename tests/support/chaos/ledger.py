@@ -92,13 +92,23 @@ def judge(
 ) -> Found:
     """`cloud` holds each sensor's points in the order of their first arrival, `dead` subject, reason and body."""
     found = Found()
-    buried: set[tuple[str, bytes]] = set()
-    for subject, reason, body in dead:
-        buried.add((subject, body))
+    letters = list(dead)
+    for subject, reason, _ in letters:
         if not reason:
             found.reasonless.append(subject)
         if reason == "out_of_order":  # every sensor was published in order: whoever reordered it, it was us
             found.reordered.append(f"{subject}: a dead letter for being out of order")
+    _judge_lost(found, ledger, cloud, {(subject, body) for subject, _, body in letters})
+    _judge_cloud(found, ledger, cloud)
+    return found
+
+
+def _judge_lost(
+    found: Found,
+    ledger: Ledger,
+    cloud: dict[Sensor, list[dict[str, Any]]],
+    buried: set[tuple[str, bytes]],
+) -> None:
     for sensor, readings in ledger.acknowledged.items():
         there = {int(point["time"]): point["value"] for point in cloud.get(sensor, [])}
         subject = subjects.sensor_series(*sensor)
@@ -106,6 +116,9 @@ def judge(
             body = b'{"value":"%b","time":%d}' % (value.encode(), moment)
             if there.get(moment) != value and (subject, body) not in buried:
                 found.lost.append(f"{sensor[1]} at {moment}: acknowledged, and nowhere")
+
+
+def _judge_cloud(found: Found, ledger: Ledger, cloud: dict[Sensor, list[dict[str, Any]]]) -> None:
     for sensor, points in cloud.items():
         times = [int(point["time"]) for point in points]
         if times != sorted(times):
@@ -113,4 +126,3 @@ def judge(
         for point in points:
             if ledger.sent.get(sensor, {}).get(int(point["time"])) != point["value"]:
                 found.invented.append(f"{sensor[1]} at {point['time']}: nobody sent this")
-    return found

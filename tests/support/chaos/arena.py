@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nats.js.errors
-from ledger import Found, Ledger, Publisher, Sensor, judge
 from nats.aio.client import Client
 
-from harness.bus import Bus
+from chaos.ledger import Found, Ledger, Publisher, Sensor, judge
+from harness.bus import Bus, Cluster
 from harness.bus import bus as a_bus
+from harness.bus import cluster as a_cluster
 from harness.processes import eventually
 from harness.sandbox import Sandbox
 from harness.sandbox import sandbox as a_sandbox
@@ -34,7 +35,7 @@ QUICK = {
 
 @dataclass
 class Arena:
-    bus: Bus
+    bus: Bus | Cluster
     sandbox: Sandbox
     suite: Suite
     client: Client
@@ -100,10 +101,13 @@ async def arena(
     gateways: int = 8,
     sensors: int = 4,
     command: list[str] | None = None,
+    clustered: bool = False,
+    lay: dict[str, int] | None = None,
     **env: str,
 ) -> AsyncIterator[Arena]:
-    async with a_bus(folder / "bus") as bus, a_sandbox(folder / "sandbox") as sandbox:
-        await bus.lay()
+    servers = a_cluster(folder / "bus") if clustered else a_bus(folder / "bus")
+    async with servers as bus, a_sandbox(folder / "sandbox") as sandbox:
+        await bus.lay(**(lay or {}))
         async with suite(bus, sandbox, folder / "services") as services:
             laid = await lay_fleet(bus, sandbox, gateways, sensors)
             await services.start("auth")
