@@ -47,7 +47,6 @@ class PartitionState(Message):
     partition: int
     owner: str | None = None
     lag: int = 0
-    in_hand: int = 0
     oldest_age_ms: int | None = None
 
 

@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -32,6 +33,7 @@ from ferry.telemetry.replicas import Replicas
 from ferry.telemetry.sender import RetryPolicy, Sender
 from ferry.telemetry.settings import JourneySettings, Settings
 from ferry.telemetry.state import Observer, StateReader
+from ferry.telemetry.traced import TracedCloud
 
 LISTEN_S = 0.3
 """How long a new replica listens for the others before it takes anything: all answer a newcomer at once."""
@@ -49,8 +51,7 @@ def _calm_collector() -> None:
 
 @asynccontextmanager
 async def lifespan(service: Service) -> AsyncIterator[None]:
-    settings = service.settings
-    assert isinstance(settings, Settings)  # noqa: S101 - narrows the type that __main__ chose
+    settings = cast("Settings", service.settings)
     async with thingplus(settings.thingplus, settings.telemetry.concurrency_max) as cloud:
         chosen = settings.telemetry
         replica = f"{socket.gethostname().split('.')[0][:32]}-{secrets.token_hex(4)}".replace("_", "-")
@@ -59,7 +60,8 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             Limiter(chosen.concurrency_max), Breaker(chosen.breaker_open_s, chosen.breaker_open_max_s)
         )
         policy = RetryPolicy(chosen.retry_base_s, chosen.retry_cap_s, chosen.retry_budget_s)
-        sender = Sender(cloud, BusTokens(Tokens(service.nats, "thingplus")), gate, policy, failures)
+        seen = TracedCloud(cloud, service.seen.tracer) if settings.otlp.endpoint else cloud
+        sender = Sender(seen, BusTokens(Tokens(service.nats, "thingplus")), gate, policy, failures)
         fates = BusFates(service.nats, service.jetstream)
         journey = Journey(sender, Known(RegistryBucket(service.jetstream)), fates, chosen)
         leases = Leases(service.jetstream, replica, chosen.ack_wait_s)

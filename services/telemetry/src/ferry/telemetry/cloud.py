@@ -26,6 +26,10 @@ class Answer:
     body: bytes
     retry_after_s: float | None = None
 
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own
+
 
 class Unreachable(Exception):  # noqa: N818 - a state of the cloud
     """No answer: refused, reset, timed out. What was sent may have been committed."""

@@ -37,14 +37,15 @@ class Gate:
             await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():
-                self._give_up_place()
+                self.abandon()
             raise
 
     def _admits(self) -> bool:
         probing = self.breaker.state == "half_open"
         return self.limiter.free and not probing and self.breaker.allows(self._loop.time())
 
-    def _give_up_place(self) -> None:
+    def abandon(self) -> None:
+        """Leaves without a request: a probe that was not sent must not keep the breaker half open for ever."""
         self.limiter.in_use -= 1
         if self.breaker.state == "half_open":
             self.breaker.state = "open"

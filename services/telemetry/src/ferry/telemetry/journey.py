@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
+
 from ferry.contract import subjects
 from ferry.contract.dead import Reason
 from ferry.telemetry.decode import Invalid, decode_series, decode_status
@@ -20,6 +22,8 @@ from ferry.telemetry.status import ImpliedStatus, StatusForwarder
 from ferry.telemetry.status_lane import StatusLane, Waiting
 
 FAILING_SHARE = 16
+
+_log = structlog.get_logger(__name__)
 
 
 class Fates(Protocol):
@@ -128,6 +132,9 @@ class Journey:
                 self._imply(partition, lane, newest_ms)
         except Fenced:
             partition.lanes.pop(key, None)
+        except Exception as error:  # noqa: BLE001 - our own mistake: the partition is taken anew, nothing is lost
+            _log.error("lane.failed", exc_info=error)
+            partition.broken = True
         finally:
             lane.running = False
 
@@ -179,6 +186,9 @@ class Journey:
             await self._status.forward(lane, key, partition.fence_new)
         except Fenced:
             partition.statuses.pop(key, None)
+        except Exception as error:  # noqa: BLE001 - the same
+            _log.error("lane.failed", exc_info=error)
+            partition.broken = True
         finally:
             lane.running = False
 

@@ -79,7 +79,9 @@ class Ownership:
         for number, task in list(self._pulls.items()):
             if task.done() and number in self.held and not self.held[number].draining:
                 await self._check(self.held[number])
-        leaving = [partition for number, partition in self.held.items() if number not in mine]
+        leaving = [
+            partition for number, partition in self.held.items() if number not in mine or partition.broken
+        ]
         if leaving:
             await asyncio.gather(*(self.release(partition) for partition in leaving))
         wanted = mine - self.held.keys()

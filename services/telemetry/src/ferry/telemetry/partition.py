@@ -21,6 +21,8 @@ class Partition:
     in_hand: dict[int, Held] = field(default_factory=dict)
     lost: bool = False
     draining: bool = False
+    broken: bool = False
+    """A lane failed by a mistake of ours: all in hand must come again."""
 
     def fence(self) -> None:
         """Raises Fenced when what is in hand may be another replica's by now."""

@@ -103,9 +103,9 @@ class Sender:
                 fence()
                 answer = await self._attempt(call, bearer.header)
             except BaseException:
-                self.gate.limiter.in_use -= 1
+                self.gate.abandon()
                 raise
-            if isinstance(answer, Answer) and 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own
+            if isinstance(answer, Answer) and answer.ok:
                 self.gate.leave_good(key)
                 standing.failing = standing.condemned = False
                 standing.alone_s = 0.0

@@ -6,7 +6,7 @@ import msgspec
 
 from ferry.clouds.thingplus_wire import read_points, series_path
 from ferry.contract.dead import Reason
-from ferry.telemetry.cloud import Answer
+from ferry.telemetry.cloud import Answer, Unreachable
 from ferry.telemetry.held import Held, Verdict
 from ferry.telemetry.lane import Dot, Lane, body_of, chunks, close, doom
 from ferry.telemetry.sender import Outcome, Sender
@@ -95,12 +95,21 @@ class SeriesForwarder:
         for query in ({}, span):
 
             async def call(bearer: str, query: dict[str, str] = query) -> Answer:
-                return await cloud.get(path, query, bearer)
+                answer = await cloud.get(path, query, bearer)
+                if answer.ok:
+                    _read_into(there, answer)
+                return answer
 
-            outcome = await self._sender.until_decided(lane.standing, key, call, fence)
-            if outcome.kind == "delivered" and outcome.answer is not None:
-                there |= read_points(outcome.answer.body)
+            await self._sender.until_decided(lane.standing, key, call, fence)
         return there
+
+
+def _read_into(there: dict[int, object], answer: Answer) -> None:
+    """Raises Unreachable for a body that is no answer: it is asked for again."""
+    try:
+        there |= read_points(answer.body)
+    except (ValueError, TypeError, RecursionError):
+        raise Unreachable("a series that is none") from None
 
 
 def _verdict(outcome: Outcome) -> Verdict:

@@ -1,6 +1,7 @@
 """Status on its way to the cloud: what was published, and the `on` that readings imply."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -109,8 +110,8 @@ class ImpliedStatus:
         first = entity not in self._next
         self._next[entity] = self._loop.time() + interval_s
         speaks_itself = heard and self._loop.time() - heard < 2 * interval_s
-        valid_s = VALID_INTERVALS * interval_s - max(0, _now_ms() - published_ms) / 1000
-        if speaks_itself or valid_s <= 0:
+        ends_ms = published_ms + VALID_INTERVALS * interval_ms
+        if speaks_itself or ends_ms <= _now_ms():
             return
         path = status_path(address.gateway, address.sensor)
         standing = Standing(condemned=True)
@@ -118,9 +119,13 @@ class ImpliedStatus:
             return
 
         async def call(bearer: str) -> Answer:
-            return await self._sender.cloud.put(path, _body("on", max(1, round(valid_s))), bearer)
+            valid_s = round((ends_ms - _now_ms()) / 1000)
+            if valid_s <= 0:
+                raise _Expired
+            return await self._sender.cloud.put(path, _body("on", valid_s), bearer)
 
-        await self._sender.until_decided(standing, path, call, fence)
+        with contextlib.suppress(_Expired):
+            await self._sender.until_decided(standing, path, call, fence)
 
     async def _says_otherwise(self, path: str, standing: Standing, fence: Callable[[], None]) -> bool:
         """What the entity's own status was before this replica came: it is not overwritten while valid."""
