@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
-from ferry.sandbox import fixtures, transport
+from ferry.sandbox import fixtures, scenario, transport
 from ferry.sandbox.admin import Admin
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.control import Control
 from ferry.sandbox.faults import Faults
 from ferry.sandbox.fixtures import Fixtures
 from ferry.sandbox.http import Request, Routes
+from ferry.sandbox.journal import Journal
 from ferry.sandbox.live import Live
 from ferry.sandbox.otosense.routes import OtoSenseRoutes
 from ferry.sandbox.otosense.sensors import Sensors
@@ -30,7 +31,9 @@ from ferry.sandbox.thingplus.tokens import TokenDesk as ThingPlusDesk
 class Sandbox:
     """An ASGI application; everything that it knows is held by its parts."""
 
-    def __init__(self, known: Fixtures, clock: Clock | None = None) -> None:
+    def __init__(
+        self, known: Fixtures, clock: Clock | None = None, course: scenario.Scenario | None = None
+    ) -> None:
         self.clock = clock or Clock()
         self.faults = Faults(self.clock)
         self.recorder = Recorder()
@@ -42,6 +45,7 @@ class Sandbox:
         self.sensors = Sensors(known.otosense.connect, self.clock)
         self.control = self._control()
         self._live = Live(self.control)
+        self._course = course
         self._pipeline = Pipeline(
             self._routes(known), self.faults, self.recorder, self.clock, self._tenant_of
         )
@@ -86,17 +90,33 @@ class Sandbox:
         else:
             await self._pipeline(scope, receive, send)
 
+    def keep(self, journal: Journal) -> None:
+        """Takes up what an earlier process left, and keeps every change from now on."""
+        journal.restore(self.store, self.accounts, self.sensors)
+        self.store.set_journal(journal.note)
+        self.oauth.set_journal(journal.note)
+        self.sensors.set_journal(journal.note)
+
     async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
+        await receive()
+        playing = asyncio.create_task(self._play())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        playing.cancel()
+        await asyncio.wait([playing])
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _play(self) -> None:
+        if self._course is not None:
+            await scenario.play(self._course, self.control)
 
 
 def run(settings: Settings) -> None:
-    """Serves until it is told to stop. Raises ValueError for a fixture file that does not fit."""
-    sandbox = Sandbox(fixtures.load(settings.fixtures))
+    """Serves until it is told to stop. Raises ValueError for a file that does not fit."""
+    course = scenario.load(settings.scenario) if settings.scenario else None
+    sandbox = Sandbox(fixtures.load(settings.fixtures), course=course)
+    if settings.state_dir is not None:
+        sandbox.keep(Journal(settings.state_dir))
     server = transport.server(sandbox, settings.host, settings.port)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(server.serve())

@@ -1,0 +1,101 @@
+"""The process: its one line, its options, what it keeps on disk and the scenarios that it plays."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from certificates import self_signed
+from guide_client import demo_at
+
+
+@contextmanager
+def started(*arguments: str, **environment: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    command = [sys.executable, "-m", "ferry.sandbox", *arguments]
+    env = {**os.environ, **environment}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["url"], process
+        finally:
+            process.kill()
+
+
+def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
+    with started("--port", "0", "--state-dir", str(tmp_path)) as (url, process):
+        demo = demo_at(url)
+        demo.login()
+        gateway = demo.gateway()
+        sensor = demo.sensor(gateway, demo.device(gateway))
+        series, status = (f"/gateways/{gateway}/sensors/{sensor}/{leaf}" for leaf in ("series", "status"))
+        demo.ok("PUT", series, [{"value": "1", "time": 1}, {"value": "2", "time": 2}])
+        said = demo.ok("PUT", status, {"value": "on", "validDuration": 60})
+        token = requests.post(
+            f"{url}/otosense/oauth/token",
+            auth=demo.otosense,
+            data={"grant_type": "client_credentials"},
+            timeout=10,
+        ).json()["access_token"]
+        pem = {"cert": self_signed("S-NEVER-1")}
+        headers = {"Authorization": f"Bearer {token}"}
+        assert requests.post(f"{url}/otosense/sensors", json=pem, headers=headers, timeout=10).ok
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    with (tmp_path / "journal.jsonl").open("ab") as journal:
+        journal.write(b'["points", {"half a li')
+
+    with started("--port", "0", FERRY_SANDBOX__STATE_DIR=str(tmp_path)) as (url, _):
+        demo = demo_at(url)
+        demo.login()
+        assert demo.ok("GET", status) == said
+        assert [point["value"] for point in demo.ok("GET", series)["seriesPack"]] == ["1", "2"]
+        assert demo.call("PUT", series, {"value": "3", "time": 2}).status_code == 400
+        assert demo.call("PUT", series, {"value": "3", "time": 3}).status_code == 200
+        fleet = requests.get(f"{url}/admin/fleet", timeout=10).json()
+        assert [each["sensorId"] for each in fleet["otosense"]] == ["S-NEVER-1"]
+
+
+def test_a_scenario_plays_from_the_start(tmp_path: Path) -> None:
+    course = tmp_path / "course.yaml"
+    course.write_text("about: a test\nsteps: [{fault: {kind: status, status: 503}}, {at_s: 100, revoke: {}}]")
+    with started("--port", "0", "--scenario", str(course)) as (url, _):
+        demo = demo_at(url)
+        refused = requests.post(f"{url}/v2/oauth2/token", data=demo.credentials(), timeout=10)
+        assert refused.status_code == 503
+        requests.delete(f"{url}/admin/faults", timeout=10)
+        demo.login()
+        assert demo.call("GET", "/sites").status_code == 200
+        requests.post(f"{url}/admin/clock", json={"advance_s": 101}, timeout=10)
+        while demo.call("GET", "/sites").status_code == 200:
+            pass
+        assert demo.call("GET", "/sites").json()["message"] == "invalid token"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--scenario", "nonsense"], "flaky, outage, throttled, tokens"),
+        (["--fixtures", "/nowhere.yaml"], "nowhere"),
+        (["--host", "203.0.113.1"], ""),
+    ],
+)
+def test_what_cannot_start_says_why(arguments: list[str], words: str) -> None:
+    command = [sys.executable, "-m", "ferry.sandbox", "--port", "0", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode != 0
+    assert words in ended.stderr
+
+
+def test_a_fixture_file_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
+    fixtures = tmp_path / "fixtures.yaml"
+    fixtures.write_text("thingplus: {tenants: [], models: [], more: 1}\notosense: {tenants: []}\n")
+    command = [sys.executable, "-m", "ferry.sandbox", "--port", "0", "--fixtures", str(fixtures)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 2
+    assert "more" in ended.stderr
