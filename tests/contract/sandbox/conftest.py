@@ -1,22 +1,16 @@
 """The sandbox as a process of its own, for all tests here."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 from guide_client import Tenant, demo_at, other_at
+from sandbox_process import started
 
 
 @pytest.fixture(scope="session")
 def url() -> Iterator[str]:
-    command = [sys.executable, "-m", "ferry.sandbox", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        listening = json.loads(process.stdout.readline())
-        assert listening["event"] == "listening"
-        yield str(listening["url"])
+    with started("--port", "0") as (address, process):
+        yield address
         process.terminate()
         assert process.wait(10) == 0
 

@@ -1,30 +1,15 @@
 """The process: its one line, its options, what it keeps on disk and the scenarios that it plays."""
 
-import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 from certificates import self_signed
 from guide_client import demo_at
-
-
-@contextmanager
-def started(*arguments: str, **environment: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    command = [sys.executable, "-m", "ferry.sandbox", *arguments]
-    env = {**os.environ, **environment}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())["url"], process
-        finally:
-            process.kill()
+from sandbox_process import started
 
 
 def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:

@@ -61,17 +61,16 @@ class Admin:
         return Answer.of(200, self._control.points(_argument(request, "tenant") or None))
 
     def series(self, request: Request) -> Answer:
-        found = self._control.series(request.params["gateway"], request.params["sensor"])
+        found = self._control.series(
+            request.params["gateway"], request.params["sensor"], _number(request, "last", None)
+        )
         if found is None:
             raise RefusalError(404, {"message": "no such sensor"})
         return Answer.of(200, found)
 
     def requests(self, request: Request) -> Answer:
-        limit = _argument(request, "limit") or "100"
-        if not (limit.isascii() and limit.isdigit()) or int(limit[:6]) > MOST:
-            raise RefusalError(400, {"message": f"limit is a number up to {MOST}"})
         path, status = _argument(request, "path"), _argument(request, "status")
-        return Answer.of(200, self._control.recorder.find(int(limit), path, status))
+        return Answer.of(200, self._control.recorder.find(_number(request, "limit", 100) or 0, path, status))
 
     def counters(self, _: Request) -> Answer:
         return Answer.of(200, self._control.counters())
@@ -121,12 +120,22 @@ class Admin:
         self._control.clock.set(advance_s=wanted.advance_s, scale=wanted.scale)
         return self.clock(request)
 
-    def fleet(self, _: Request) -> Answer:
-        return Answer.of(200, self._control.fleet())
+    def fleet(self, request: Request) -> Answer:
+        limit = _number(request, "limit", 100) or 0
+        return Answer.of(200, self._control.fleet(_argument(request, "find"), limit))
 
 
 def _argument(request: Request, name: str) -> str:
     return dict(request.arguments()).get(name, "")
+
+
+def _number(request: Request, name: str, default: int | None) -> int | None:
+    text = _argument(request, name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or int(text[:6]) > MOST:
+        raise RefusalError(400, {"message": f"{name} is a number up to {MOST}"})
+    return int(text)
 
 
 def _decoded(request: Request, shape: type[Any]) -> Any:

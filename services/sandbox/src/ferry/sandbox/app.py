@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
-from ferry.sandbox import fixtures, scenario, transport
+from ferry.sandbox import fixtures, pages, scenario, transport
 from ferry.sandbox.admin import Admin
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.control import Control
@@ -78,7 +78,12 @@ class Sandbox:
         )
         otosense = OtoSenseRoutes(self.otosense_tokens, self.sensors)
         routes = Routes()
-        for route in (*thingplus.routes(), *otosense.routes(), *Admin(self.control).routes()):
+        for route in (
+            *thingplus.routes(),
+            *otosense.routes(),
+            *Admin(self.control).routes(),
+            *pages.routes(),
+        ):
             routes.add(route)
         return routes
 

@@ -1,5 +1,6 @@
 """The sandbox seen from outside the clouds: what arrived, and what is to be different from now on."""
 
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from ferry.sandbox.otosense.tokens import TokenDesk as OtoSenseDesk
 from ferry.sandbox.recorder import Recorder
 from ferry.sandbox.refusal import RefusalError
 from ferry.sandbox.thingplus.accounts import Accounts
-from ferry.sandbox.thingplus.entities import NEVER, Status
+from ferry.sandbox.thingplus.entities import NEVER, Gateway, Sensor, Status
 from ferry.sandbox.thingplus.store import Store
 from ferry.sandbox.thingplus.tokens import TokenDesk as ThingPlusDesk
 
@@ -68,8 +69,8 @@ class Control:
         }
         return {"total": sum(counts.values()), "sensors": counts}
 
-    def series(self, gateway: str, sensor: str) -> list[dict[str, Any]] | None:
-        """Every point in the order of arrival; `at` is the moment of arrival in Unix ms."""
+    def series(self, gateway: str, sensor: str, last: int | None = None) -> list[dict[str, Any]] | None:
+        """Every point, or the `last` of them, in the order of arrival; `at` is the moment of arrival in Unix ms."""
         owner = self._store.gateways.get(gateway)
         found = owner.sensors.get(sensor) if owner else None
         if found is None:
@@ -77,7 +78,9 @@ class Control:
         series = found.series
         if series is None:
             return []
-        rows = zip(series.times, series.values, series.arrivals, strict=True)
+        start = 0 if last is None else max(0, len(series.times) - last)
+        columns = (series.times[start:], series.values[start:], series.arrivals[start:])
+        rows = zip(*columns, strict=True)
         return [{"time": time, "value": value, "at": at} for time, value, at in rows]
 
     def counters(self) -> dict[str, Any]:
@@ -143,37 +146,49 @@ class Control:
         self.recorder.clear()
         self.faults.remove(None)
 
-    def fleet(self) -> dict[str, Any]:
-        """What the page shows: every gateway and sensor with its state, and the newest points."""
+    def fleet(self, find: str, limit: int) -> dict[str, Any]:
+        """What the page shows: the gateways that `find` fits, with their sensors and states, up to `limit` each."""
+        found = [
+            gateway
+            for gateway in self._store.gateways.values()
+            if find in gateway.id
+            or find in gateway.name
+            or any(find in sensor.id or find in sensor.name for sensor in gateway.sensors.values())
+        ]
+        claimed = [each for each in self._sensors.known.values() if find in each.sensor_id]
         now = self.clock.now_ms()
         return {
             "now": now,
-            "gateways": [
-                {
-                    "id": gateway.id,
-                    "name": gateway.name,
-                    "tenant": gateway.tenant,
-                    "devices": len(gateway.devices),
-                    "status": _shown_status(gateway.status, now),
-                    "sensors": [
-                        {
-                            "id": sensor.id,
-                            "name": sensor.name,
-                            "type": sensor.type,
-                            "status": _shown_status(sensor.status, now),
-                            "points": len(sensor.series.times) if sensor.series else 0,
-                            "last": str(sensor.series.values[-1])[:40] if sensor.series else None,
-                        }
-                        for sensor in gateway.sensors.values()
-                    ],
-                }
-                for gateway in self._store.gateways.values()
-            ],
+            "total": len(found),
+            "gateways": [_shown_gateway(gateway, limit, now) for gateway in found[:limit]],
             "otosense": [
                 self._sensors.get(sensor.tenant, sensor.sensor_id) | {"tenant": sensor.tenant}
-                for sensor in self._sensors.known.values()
+                for sensor in claimed[:limit]
             ],
         }
+
+
+def _shown_gateway(gateway: Gateway, limit: int, now: int) -> dict[str, Any]:
+    return {
+        "id": gateway.id,
+        "name": gateway.name,
+        "tenant": gateway.tenant,
+        "devices": len(gateway.devices),
+        "sensor_count": len(gateway.sensors),
+        "status": _shown_status(gateway.status, now),
+        "sensors": [_shown_sensor(sensor, now) for sensor in islice(gateway.sensors.values(), limit)],
+    }
+
+
+def _shown_sensor(sensor: Sensor, now: int) -> dict[str, Any]:
+    return {
+        "id": sensor.id,
+        "name": sensor.name,
+        "type": sensor.type,
+        "status": _shown_status(sensor.status, now),
+        "points": len(sensor.series.times) if sensor.series else 0,
+        "last": str(sensor.series.values[-1])[:40] if sensor.series else None,
+    }
 
 
 def _shown_status(status: Status | None, now: int) -> dict[str, Any] | None:

@@ -1,0 +1,52 @@
+"""The sandbox's own pages and both clouds' OpenAPI documents, all from files in this package."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ferry.sandbox.http import Answer, Handler, Request, Route, encode
+
+FOLDER = Path(__file__).parent
+TYPES = {
+    ".html": b"text/html; charset=utf-8",
+    ".css": b"text/css; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".svg": b"image/svg+xml",
+}
+POLICY = b"default-src 'self'; frame-ancestors 'none'"
+NAMES = {
+    "/": "index.html",
+    "/page.js": "page.js",
+    "/plot.js": "plot.js",
+    "/style.css": "style.css",
+    "/icon.svg": "icon.svg",
+    "/docs/thingplus": "docs.html",
+    "/docs/otosense": "docs.html",
+    "/docs.js": "docs.js",
+}
+
+
+def routes() -> list[Route]:
+    files = [Route("GET", path, _serve(_file(name))) for path, name in NAMES.items()]
+    return files + [
+        Route("GET", f"/openapi/{cloud}.json", _serve(Answer(200, encode(openapi(cloud)))))
+        for cloud in ("thingplus", "otosense")
+    ]
+
+
+def openapi(cloud: str) -> Any:
+    return yaml.safe_load((FOLDER / "openapi" / f"{cloud}.yaml").read_text())
+
+
+def _file(name: str) -> Answer:
+    path = FOLDER / "page" / name
+    headers = [(b"content-security-policy", POLICY), (b"cache-control", b"no-cache")]
+    return Answer(200, path.read_bytes(), TYPES[path.suffix], headers)
+
+
+def _serve(answer: Answer) -> Handler:
+    def handle(_: Request) -> Answer:
+        return answer
+
+    return handle
