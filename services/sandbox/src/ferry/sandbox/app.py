@@ -10,7 +10,7 @@ from ferry.sandbox.clock import Clock
 from ferry.sandbox.control import Control
 from ferry.sandbox.faults import Faults
 from ferry.sandbox.fixtures import Fixtures
-from ferry.sandbox.http import Request, Routes
+from ferry.sandbox.http import Request, Route, Routes
 from ferry.sandbox.journal import Journal
 from ferry.sandbox.live import Live
 from ferry.sandbox.otosense.routes import OtoSenseRoutes
@@ -46,8 +46,9 @@ class Sandbox:
         self.control = self._control()
         self._live = Live(self.control)
         self._course = course
+        self.routes = self._routes(known)
         self._pipeline = Pipeline(
-            self._routes(known), self.faults, self.recorder, self.clock, self._tenant_of
+            Routes(self.routes), self.faults, self.recorder, self.clock, self._tenant_of
         )
 
     def _control(self) -> Control:
@@ -66,7 +67,7 @@ class Sandbox:
         authorization = request.header(b"authorization")
         return self.thingplus_tokens.tenant_of(authorization) or self.otosense_tokens.tenant_of(authorization)
 
-    def _routes(self, known: Fixtures) -> Routes:
+    def _routes(self, known: Fixtures) -> list[Route]:
         thingplus = ThingPlusRoutes(
             self.accounts,
             self.thingplus_tokens,
@@ -77,15 +78,7 @@ class Sandbox:
             self.clock.now_ms(),
         )
         otosense = OtoSenseRoutes(self.otosense_tokens, self.sensors)
-        routes = Routes()
-        for route in (
-            *thingplus.routes(),
-            *otosense.routes(),
-            *Admin(self.control).routes(),
-            *pages.routes(),
-        ):
-            routes.add(route)
-        return routes
+        return [*thingplus.routes(), *otosense.routes(), *Admin(self.control).routes(), *pages.routes()]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -1,7 +1,7 @@
 """A request and its answer as values, and the table of routes; everything here is free of any server."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -73,10 +73,12 @@ class Route:
 class Routes:
     """Routes by their number of segments; a segment in braces matches anything and becomes a parameter."""
 
-    def __init__(self) -> None:
+    def __init__(self, routes: Iterable[Route]) -> None:
         self._by_shape: dict[int, list[tuple[list[str], dict[str, Route]]]] = {}
+        for route in routes:
+            self._add(route)
 
-    def add(self, route: Route) -> None:
+    def _add(self, route: Route) -> None:
         parts = route.template.split("/")
         group = self._by_shape.setdefault(len(parts), [])
         for known, methods in group:

@@ -1,6 +1,6 @@
 // One sensor's series as a line; values that are no numbers are listed instead.
 const SVG = "http://www.w3.org/2000/svg";
-const BOX = { left: 64, right: 708, top: 10, bottom: 190 };
+const BOX = { left: 64, right: 708, top: 20, bottom: 190 };
 
 function element(name, attributes, text) {
   const made = document.createElementNS(SVG, name);
