@@ -157,7 +157,7 @@ def _compiled(path: str | None) -> re.Pattern[str] | None:
     if path is None:
         return None
     try:
-        return re.compile(path if path.startswith("^") else translate(path))
+        return re.compile(path if path.startswith("^") else rf"\A{translate(path)}")
     except re.error as problem:
         raise ValueError(f"path is no pattern: {problem}") from None
 

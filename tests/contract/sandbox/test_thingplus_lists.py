@@ -1,0 +1,89 @@
+"""Lists with all their options, and series by time range."""
+
+from typing import Any
+
+import pytest
+from guide_client import Tenant, new_sensor
+
+MANY = 7
+
+
+@pytest.fixture(scope="module")
+def gateway(demo: Tenant) -> str:
+    name = demo.gateway()
+    device = demo.device(name)
+    for index in range(MANY):
+        kind = ("temperature", "openApiTemp") if index % 2 else ("humidity", "openApiHumi")
+        body = new_sensor(device, reqId=f"s{index}", name=f"n{MANY - index}", type=kind[0], model=kind[1])
+        demo.ok("POST", f"/gateways/{name}/sensors", body)
+    demo.ok(
+        "PUT", f"/gateways/{name}/sensors/s0/series", [{"value": "1", "time": 1}, {"value": "2", "time": 2}]
+    )
+    demo.ok("PUT", f"/gateways/{name}/sensors/s0/status", {"value": "on"})
+    return name
+
+
+def ids(demo: Tenant, path: str) -> list[str]:
+    return [each["id"] for each in demo.ok("GET", path)]
+
+
+def test_pages_hold_count_items_and_meta_counts_all(demo: Tenant, gateway: str) -> None:
+    path = f"/gateways/{gateway}/sensors?orderBy=id&count=3"
+    pages = [ids(demo, f"{path}&page={page}") for page in range(4)]
+    assert pages == [["s0", "s1", "s2"], ["s3", "s4", "s5"], ["s6"], []]
+    assert demo.call("GET", path).json()["_meta"] == {"count": MANY}
+
+
+def test_order_and_filter_and_fields(demo: Tenant, gateway: str) -> None:
+    base = f"/gateways/{gateway}/sensors"
+    assert ids(demo, f"{base}?orderBy=name&count=1") == ["s6"]
+    assert ids(demo, f"{base}?orderBy=name&orderDir=desc&count=1") == ["s0"]
+    assert ids(demo, f"{base}?orderBy=id&filter[type]=temperature") == ["s1", "s3", "s5"]
+    assert ids(demo, f"{base}?filter[type]=temperature&filter[name]=n6") == ["s1"]
+    one = demo.ok("GET", f"{base}?filter[id]=s1&fields=name&fields=type")
+    assert one == [{"name": "n6", "type": "temperature", "id": "s1"}]
+
+
+def test_embedded_status_and_series_are_leaves(demo: Tenant, gateway: str) -> None:
+    sensor = demo.ok("GET", f"/gateways/{gateway}/sensors/s0?embed=status&embed=series")
+    assert sensor["status"]["value"] == "on"
+    assert sensor["series"]["value"] == "2"
+    whole = demo.ok("GET", f"/gateways?filter[id]={gateway}&embed=devices,sensors")[0]
+    assert (len(whole["devices"]), len(whole["sensors"])) == (1, MANY)
+
+
+REFUSED: list[tuple[str, int]] = [
+    ("count=0", 400),
+    ("count=4001", 400),
+    ("count=4000", 200),
+    ("count=x", 400),
+    ("page=-1", 400),
+    ("orderDir=up", 400),
+    ("embed=nonsense", 400),
+    ("more=1", 400),
+]
+
+
+@pytest.mark.parametrize(("query", "status"), REFUSED)
+def test_options_out_of_bounds_are_refused(demo: Tenant, gateway: str, query: str, status: int) -> None:
+    assert demo.call("GET", f"/gateways/{gateway}/sensors?{query}").status_code == status
+
+
+RANGES: list[tuple[str, list[int], int]] = [
+    ("", [10, 20, 30, 40], 4),
+    ("dataStart=20&dataEnd=30", [20, 30], 2),
+    ("dataStart=21&dataEnd=29", [], 0),
+    ("dataStart=20&count=1&page=1", [30], 3),
+    ("orderDir=desc&count=2", [40, 30], 4),
+    ("dataStart=30&dataEnd=20", [], 0),
+]
+
+
+@pytest.mark.parametrize(("query", "times", "count"), RANGES)
+def test_series_by_time_range(demo: Tenant, gateway: str, query: str, times: list[int], count: int) -> None:
+    path = f"/gateways/{gateway}/sensors/s1/series"
+    demo.call("PUT", path, [{"value": "5", "time": time} for time in (10, 20, 30, 40)])
+    said: dict[str, Any] = demo.call("GET", f"{path}?{query}").json()
+    assert [point["time"] for point in said["data"]["seriesPack"]] == times
+    assert said["_meta"]["count"] == count
+    assert said["data"]["time"] == "40"

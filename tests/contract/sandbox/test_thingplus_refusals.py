@@ -1,0 +1,276 @@
+"""What Thing+ refuses, and how; where nobody documents it, what the sandbox chose (docs/sandbox.md)."""
+
+from typing import Any
+
+import pytest
+import requests
+from guide_client import Tenant, new_id, new_sensor
+
+
+@pytest.fixture
+def lane(demo: Tenant) -> tuple[str, str, str]:
+    gateway = demo.gateway()
+    device = demo.device(gateway)
+    return gateway, device, demo.sensor(gateway, device)
+
+
+def refusal(answer: requests.Response) -> tuple[int, str]:
+    said = answer.json()
+    assert said["statusCode"] == answer.status_code
+    assert said["errors"][0].keys() == {"category", "code", "message"}
+    return answer.status_code, said["errors"][0]["code"]
+
+
+def gateway_body(**changed: Any) -> dict[str, Any]:
+    params = {"siteId": "1", "model": "52", "name": "Open Gateway 1"} | changed
+    return {"reqId": new_id(), "params": params}
+
+
+SCHEMA = (400, "SCHEMA_VALIDATE")
+INPUT = (400, "INVALID_INPUT")
+MISSING = (404, "NOT_FOUND")
+POINT = {"value": "36.5", "time": 1495715734508}
+
+GATEWAYS: list[tuple[dict[str, Any], tuple[int, str]]] = [
+    ({"siteId": ""}, SCHEMA),
+    ({"siteId": " "}, MISSING),
+    ({"siteId": "2"}, MISSING),
+    ({"siteId": 1}, SCHEMA),
+    ({"model": "53"}, MISSING),
+    ({"reportInterval": 59_999}, SCHEMA),
+    ({"reportInterval": 604_800_001}, SCHEMA),
+    ({"reportInterval": "300000"}, SCHEMA),
+    ({"more": 1}, SCHEMA),
+]
+
+
+@pytest.mark.parametrize(("changed", "expected"), GATEWAYS)
+def test_a_gateway_is_refused(demo: Tenant, changed: dict[str, Any], expected: tuple[int, str]) -> None:
+    assert refusal(demo.call("POST", "/registerGateway", gateway_body(**changed))) == expected
+
+
+@pytest.mark.parametrize("body", [{"params": {}}, {"reqId": "a b", "params": {}}, [], 1, None])
+def test_a_gateway_without_what_it_needs_is_refused(demo: Tenant, body: Any) -> None:
+    answer = demo.http.post(f"{demo.url}/v2/registerGateway", json=body, data=None, timeout=10)
+    assert answer.status_code == 400
+
+
+def test_text_that_is_no_json_is_json_parsing(demo: Tenant, lane: tuple[str, str, str]) -> None:
+    for text in ("{", "", '{"value": "1", "time": }', "\xff"):
+        url = f"{demo.url}/v2/gateways/{lane[0]}/sensors/{lane[2]}/series"
+        answer = demo.http.put(url, data=text.encode("latin-1"), timeout=10)
+        assert refusal(answer) == (400, "JSON_PARSING")
+
+
+def test_a_submitted_report_interval_comes_back_as_a_number(demo: Tenant) -> None:
+    body = gateway_body(reportInterval=60_000)
+    assert demo.ok("POST", "/registerGateway", body)["reportInterval"] == 60_000
+    assert demo.ok("GET", f"/gateways/{body['reqId']}")["reportInterval"] == "60000"
+
+
+def test_ones_own_id_again_is_409_and_someone_elses_403(demo: Tenant, other: Tenant) -> None:
+    body = gateway_body()
+    demo.ok("POST", "/registerGateway", body)
+    assert refusal(demo.call("POST", "/registerGateway", body)) == (409, "CONFLICT")
+    body["params"]["siteId"] = other.site
+    assert refusal(other.call("POST", "/registerGateway", body)) == (403, "ACCESSGROUP_DENY")
+
+
+def test_every_path_of_another_tenant_is_403_and_of_nobody_404(
+    demo: Tenant, other: Tenant, lane: tuple[str, str, str]
+) -> None:
+    gateway, device, sensor = lane
+    status = {"value": "on"}
+    calls = [
+        ("GET", "", None),
+        ("GET", "/devices", None),
+        ("GET", f"/devices/{device}", None),
+        ("POST", "/devices", {"reqId": new_id(), "name": "d", "model": "open-api-device-v1.0"}),
+        ("GET", "/sensors", None),
+        ("POST", "/sensors", new_sensor(device)),
+        ("GET", f"/sensors/{sensor}", None),
+        ("GET", "/status", None),
+        ("PUT", "/status", status),
+        ("GET", f"/sensors/{sensor}/status", None),
+        ("PUT", f"/sensors/{sensor}/status", status),
+        ("GET", f"/sensors/{sensor}/series", None),
+        ("PUT", f"/sensors/{sensor}/series", POINT),
+    ]
+    for method, path, body in calls:
+        assert refusal(other.call(method, f"/gateways/{gateway}{path}", body)) == (403, "ACCESSGROUP_DENY")
+        assert refusal(demo.call(method, f"/gateways/{new_id()}{path}", body)) == MISSING
+    assert gateway not in {each["id"] for each in other.ok("GET", "/gateways?count=4000")}
+
+
+def test_duplicate_devices_and_sensors_are_409(demo: Tenant, lane: tuple[str, str, str]) -> None:
+    gateway, device, sensor = lane
+    body = {"reqId": device, "name": "again", "model": "open-api-device-v1.0"}
+    assert refusal(demo.call("POST", f"/gateways/{gateway}/devices", body)) == (409, "CONFLICT")
+    again = new_sensor(device, reqId=sensor)
+    assert refusal(demo.call("POST", f"/gateways/{gateway}/sensors", again)) == (409, "CONFLICT")
+
+
+SENSORS: list[tuple[dict[str, str], tuple[int, str]]] = [
+    ({"deviceId": "nowhere"}, MISSING),
+    ({"category": "actuator"}, INPUT),
+    ({"type": "nonsense"}, (400, "MISMATCH_ERROR")),
+    ({"model": "openApiHumi"}, (400, "MISMATCH_ERROR")),
+    ({"driverName": "otherDriver"}, (400, "MISMATCH_ERROR")),
+    ({"more": "1"}, SCHEMA),
+    ({"reqId": "with space"}, SCHEMA),
+]
+
+
+@pytest.mark.parametrize(("changed", "expected"), SENSORS)
+def test_a_sensor_is_refused(
+    demo: Tenant, lane: tuple[str, str, str], changed: dict[str, str], expected: tuple[int, str]
+) -> None:
+    body = new_sensor(lane[1], **changed)
+    assert refusal(demo.call("POST", f"/gateways/{lane[0]}/sensors", body)) == expected
+
+
+def test_the_hundredth_device_of_a_gateway_is_refused(demo: Tenant) -> None:
+    devices = [{"reqId": f"d{index}", "name": "d", "model": "open-api-device-v1.0"} for index in range(100)]
+    answer = demo.call("POST", "/registerGateway", gateway_body(devices=devices))
+    assert answer.status_code == 207
+    assert len(answer.json()["data"]["devices"]) == 99
+
+
+SERIES: list[tuple[Any, tuple[int, str]]] = [
+    ({"value": 36.5, "time": 1}, SCHEMA),
+    ({"value": None, "time": 1}, SCHEMA),
+    ({"value": "36.5", "time": "1"}, SCHEMA),
+    ({"value": "36.5", "time": True}, SCHEMA),
+    ({"value": "36.5", "time": -1}, SCHEMA),
+    ({"value": "36.5"}, SCHEMA),
+    ({"value": "36.5", "time": 1, "more": 1}, SCHEMA),
+    ([], SCHEMA),
+    ({"value": "warm", "time": 1}, INPUT),
+    ({"value": "NaN", "time": 1}, INPUT),
+    ({"value": {"a": 1}, "time": 1}, INPUT),
+    ([{"value": "1", "time": 2}, {"value": "1", "time": 2}], INPUT),
+    ([{"value": "1", "time": 1}, {"value": "x", "time": 2}], INPUT),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), SERIES)
+def test_a_series_is_refused_whole(
+    demo: Tenant, lane: tuple[str, str, str], body: Any, expected: tuple[int, str]
+) -> None:
+    path = f"/gateways/{lane[0]}/sensors/{lane[2]}/series"
+    assert refusal(demo.call("PUT", path, body)) == expected
+    assert refusal(demo.call("GET", path)) == MISSING
+
+
+def test_times_only_go_forward(demo: Tenant, lane: tuple[str, str, str]) -> None:
+    path = f"/gateways/{lane[0]}/sensors/{lane[2]}/series"
+    assert demo.call("PUT", path, {"value": "1", "time": 100}).status_code == 200
+    for time in (100, 99):
+        assert refusal(demo.call("PUT", path, {"value": "1", "time": time})) == INPUT
+    mixed = [{"value": "1", "time": 100}, {"value": "2", "time": 101}]
+    assert refusal(demo.call("PUT", path, mixed)) == INPUT
+    assert demo.call("PUT", path, {"value": "2", "time": 101}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"value": "ON"},
+        {},
+        {"value": "on", "validDuration": "450"},
+        {"value": "on", "validDuration": 0},
+        {"value": "on", "more": 1},
+    ],
+)
+def test_a_status_is_refused(demo: Tenant, lane: tuple[str, str, str], body: Any) -> None:
+    assert refusal(demo.call("PUT", f"/gateways/{lane[0]}/status", body)) == SCHEMA
+
+
+def test_without_a_duration_a_status_never_expires(demo: Tenant, lane: tuple[str, str, str]) -> None:
+    said = demo.ok("PUT", f"/gateways/{lane[0]}/sensors/{lane[2]}/status", {"value": "off"})
+    assert said["expireAt"] == "-1"
+
+
+def test_the_first_gateway_status_answers_with_the_gateway(demo: Tenant) -> None:
+    gateway = demo.gateway()
+    first = demo.ok("PUT", f"/gateways/{gateway}/status", {"value": "on"})
+    assert first["id"] == gateway
+    assert first["status"] == demo.ok("GET", f"/gateways/{gateway}/status")["id"]
+
+
+def test_nested_registration_is_201_when_all_and_207_when_some(demo: Tenant) -> None:
+    device = {"reqId": "d1", "name": "d", "model": "open-api-device-v1.0"}
+    good, bad = new_sensor("d1", reqId="s1"), new_sensor("d2", reqId="s2")
+    whole = demo.call("POST", "/registerGateway", gateway_body(devices=[device], sensors=[good]))
+    assert whole.status_code == 201
+    part = demo.call("POST", "/registerGateway", gateway_body(devices=[device], sensors=[good, bad]))
+    assert part.status_code == 207
+    said = part.json()
+    assert [each["id"] for each in said["data"]["sensors"]] == ["s1"]
+    assert said["errors"][0]["code"] == "NOT_FOUND"
+    assert "s2" in said["errors"][0]["message"]
+    found = demo.ok("GET", f"/gateways/{said['data']['id']}/sensors")
+    assert [each["id"] for each in found] == ["s1"]
+
+
+def tenant_trial(url: str, client: str, secret: str) -> Tenant:
+    tenant = Tenant(url, "trialadmin", "trial-password", client, secret, "4", ("", ""))
+    tenant.login()
+    return tenant
+
+
+def test_over_the_plan_is_471(url: str) -> None:
+    trial = tenant_trial(url, "trialClientId", "trial-client-secret")
+    try:
+        gateway = trial.gateway()
+        trial.gateway()
+        body = gateway_body(siteId="4")
+        assert refusal(trial.call("POST", "/registerGateway", body)) == (471, "BILLING")
+        device = trial.device(gateway)
+        for _ in range(20):
+            trial.sensor(gateway, device)
+        over = trial.call("POST", f"/gateways/{gateway}/sensors", new_sensor(device))
+        assert refusal(over) == (471, "BILLING")
+    finally:
+        trial.http.close()
+
+
+def test_a_scope_that_is_missing_is_acl_deny(url: str) -> None:
+    reader = tenant_trial(url, "readerClientId", "reader-client-secret")
+    try:
+        assert reader.call("GET", "/gateways").status_code == 200
+        assert refusal(reader.call("GET", "/sites")) == (403, "ACL_DENY")
+        assert refusal(reader.call("POST", "/registerGateway", gateway_body())) == (403, "ACL_DENY")
+        assert refusal(reader.call("PUT", "/gateways/x/status", {"value": "on"})) == (403, "ACL_DENY")
+    finally:
+        reader.http.close()
+
+
+def test_unknown_paths_and_methods(demo: Tenant) -> None:
+    assert refusal(demo.call("GET", "/nowhere")) == MISSING
+    answer = demo.call("DELETE", "/gateways")
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "GET"
+
+
+def test_a_body_that_is_too_large_is_refused(demo: Tenant, lane: tuple[str, str, str]) -> None:
+    body = [{"value": "1" * 1000, "time": at} for at in range(5000)]
+    answer = demo.call("PUT", f"/gateways/{lane[0]}/sensors/{lane[2]}/series", body)
+    assert answer.status_code == 413
+
+
+def test_older_names_of_fields_and_paths_work(demo: Tenant) -> None:
+    name = new_id()
+    params = {"siteId": "1", "model": "52", "name": "older"}
+    assert demo.ok("POST", "/registerGateway", {"id": name, "params": params})["id"] == name
+    assert demo.ok("PUT", f"/gateways/{name}/status", {"value": "on", "timeout": 60})["id"] == name
+    both = {"id": new_id(), "reqId": new_id(), "params": params}
+    assert refusal(demo.call("POST", "/registerGateway", both)) == SCHEMA
+    login = {"loginId": demo.username, "password": demo.credentials()["password"]}
+    with requests.Session() as browser:
+        browser.post(f"{demo.url}/v2/login", json=login, timeout=10)
+        client = {"id": new_id(), "name": "older", "clientSecret": "s", "scopes": ["gateway"]}
+        made = browser.post(f"{demo.url}/v2/oauth2/authClients", json=client, timeout=10)
+        assert made.status_code == 201
+        again = browser.post(f"{demo.url}/v2/authClients", json=client, timeout=10)
+        assert refusal(again) == (409, "CONFLICT")
