@@ -293,3 +293,15 @@ async def test_missing_settings_are_named_to_who_asks(bus, nats_client, cloud):
         assert "FERRY_OTOSENSE__URL, FERRY_OTOSENSE__CLIENT_ID" in str(problem.hint)
         assert (await get_state(nats_client)).state == "unconfigured"
     assert cloud.asked == []
+
+
+async def test_a_late_comer_knows_how_old_the_shared_token_is(bus, nats_client, cloud):
+    async with auth(bus, cloud):
+
+        async def aged() -> bool:
+            return (await get_token(nats_client)).expires_in < 3599
+
+        await eventually(aged, what="a token older than a second")
+    async with auth(bus, cloud):
+        assert (await get_token(nats_client)).expires_in < 3599
+    assert cloud.count(TOKEN_PATH) == 1

@@ -28,7 +28,10 @@ def configure(service: str, settings: LogSettings) -> None:
     ]
     console = settings.format == "console"
     render: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # rich's would show local variables: secrets
+        )
         if console
         else structlog.processors.JSONRenderer()
     )
