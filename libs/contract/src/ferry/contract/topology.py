@@ -31,6 +31,15 @@ class Bucket:
     max_value_size: int = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A durable pull consumer that replicas share; `ack_wait_s` in s. It delivers without end."""
+
+    name: str
+    stream: str
+    ack_wait_s: float
+
+
 PARTITIONS = 32
 MAX_BODY = 512 * 1024
 """Bytes of one publication; the server refuses a larger one, so the publisher is told."""
@@ -72,8 +81,11 @@ TOKENS = Bucket("ferry-tokens", "memory", max_bytes=4 * MIB)
 REGISTRY = Bucket("ferry-registry", "file", max_bytes=512 * MIB)
 OTOSENSE = Bucket("ferry-otosense", "file", max_bytes=128 * MIB)
 
+OTOSENSE_FOLLOWER = Consumer("otosense-follow", OTOSENSE_FOLLOW.name, ack_wait_s=30)
+
 STREAMS = (READINGS, DEAD, EVENTS, OTOSENSE_FOLLOW)
 BUCKETS = (TOKENS, REGISTRY, OTOSENSE)
+CONSUMERS = (OTOSENSE_FOLLOWER,)
 
 
 def partition_filter(partition: int) -> str:

@@ -9,6 +9,8 @@ import sys
 import nats
 from nats.js import JetStreamContext
 from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
     DiscardPolicy,
     RetentionPolicy,
     StorageType,
@@ -81,6 +83,17 @@ def bucket_config(bucket: topology.Bucket, settings: TopologySettings) -> Stream
     )
 
 
+def consumer_config(consumer: topology.Consumer) -> ConsumerConfig:
+    """Unlimited `max_ack_pending`: a message that waits out its nak's delay counts as pending."""
+    return ConsumerConfig(
+        durable_name=consumer.name,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=consumer.ack_wait_s,
+        max_deliver=-1,
+        max_ack_pending=-1,
+    )
+
+
 async def apply(jetstream: JetStreamContext, settings: TopologySettings) -> list[str]:
     """Creates what is missing and updates what differs; the names of what it touched, in order."""
     wanted = [stream_config(stream, settings) for stream in topology.STREAMS]
@@ -95,6 +108,8 @@ async def apply(jetstream: JetStreamContext, settings: TopologySettings) -> list
             touched.append(f"created {name}")
         else:
             await jetstream.update_stream(config)
+    for consumer in topology.CONSUMERS:
+        await jetstream.add_consumer(consumer.stream, consumer_config(consumer))
     return touched
 
 

@@ -5,6 +5,7 @@ import click
 from ferry.client.cli.auth import auth
 from ferry.client.cli.dead import dead
 from ferry.client.cli.fleet import apply, export, import_, plan, schema
+from ferry.client.cli.otosense import otosense
 from ferry.client.cli.publish import publish
 from ferry.client.cli.registry import devices, gateways, sensors, sites
 from ferry.client.cli.status import status
@@ -19,6 +20,6 @@ def main() -> None:
 for command in (
     *(plan, apply, import_, export, schema),
     *(sites, gateways, devices, sensors),
-    *(publish, status, dead, auth),
+    *(publish, status, dead, auth, otosense),
 ):
     main.add_command(command)

@@ -1,0 +1,195 @@
+"""`ferry otosense`: claim motor sensors with their certificates, and see how they stand."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from pydantic import BaseModel
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from ferry.client.bus import Bus
+from ferry.client.cli.terminal import as_json, fail, on_bus, print_json, print_table
+from ferry.contract import subjects
+from ferry.contract.ids import is_safe_id
+from ferry.contract.otosense import GetSensor, ListSensors, ProvisionSensor, Sensor, SensorList
+from ferry.contract.problems import Problem, ProblemError
+
+SUFFIXES = {".pem", ".crt", ".cer"}
+LARGEST = 256 * 1024
+AT_ONCE = 16
+LOOK_S = 1.0
+MOST_LINES = 20
+
+
+class Line(BaseModel):
+    """What became of one file; `sensor` or `problem` once the service has answered."""
+
+    file: str
+    sensor: Sensor | None = None
+    problem: Problem | None = None
+
+    @property
+    def words(self) -> tuple[str, str]:
+        if self.problem:
+            return "failed", str(ProblemError(self.problem))
+        if self.sensor is None:
+            return "claiming", ""
+        heard = f" {self.sensor.last_connected}" if self.sensor.last_connected else ""
+        return self.sensor.stage, f"{self.sensor.next_step}{heard}"
+
+
+@click.group()
+def otosense() -> None:
+    """Motor sensors of ADI OtoSense: claimed with a certificate, followed until they connect."""
+
+
+@otosense.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--wait", is_flag=True, help="Stay until every sensor is connected or silent.")
+@as_json
+def provision(paths: tuple[Path, ...], wait: bool, as_json: bool) -> None:
+    """Claim the sensors of these certificates (PEM), or of all in a folder.
+
+    Safe to repeat. Exit code 1 when one was refused, or with --wait stayed silent.
+    """
+    lines = [Line(file=str(path)) for path in _files(paths)]
+    if not lines:
+        fail(ProblemError.of("no-certificates", 400, "there is no .pem, .crt or .cer file there"))
+    console = Console(stderr=True)
+
+    async def work(bus: Bus) -> None:
+        with Live(_view(lines), console=console, refresh_per_second=8, get_renderable=lambda: _view(lines)):
+            await _claim_all(bus, lines)
+            if wait:
+                await _wait_all(bus, lines)
+
+    on_bus(work)
+    if as_json:
+        print_json(lines)
+    if any(line.problem or (wait and line.words[0] == "silent") for line in lines):
+        raise SystemExit(1)
+
+
+@otosense.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List the sensors that Ferry has claimed."""
+
+    async def work(bus: Bus) -> list[Sensor]:
+        found: list[Sensor] = []
+        after: str | None = None
+        while True:
+            page = await bus.ask(
+                subjects.OTOSENSE_SENSORS_LIST, ListSensors(after=after, limit=200), SensorList
+            )
+            found += page.items
+            if page.next is None:
+                return found
+            after = page.next
+
+    found = on_bus(work)
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        click.echo("no sensors; `ferry otosense provision cert.pem` claims one")
+        return
+    print_table(
+        ("sensor", "stage", "provisioned", "by", "last connected", "looks"),
+        (
+            (one.sensor_id, one.stage, one.provisioned, one.provisioned_by, one.last_connected, one.polls)
+            for one in found
+        ),
+    )
+
+
+@otosense.command()
+@click.argument("sensor_id")
+@as_json
+def show(sensor_id: str, as_json: bool) -> None:
+    """Show one sensor and its story so far."""
+    if not is_safe_id(sensor_id):
+        title = "that is no sensor id: letters, digits, '-' and '_', at most 128"
+        fail(ProblemError.of("invalid-request", 400, title, field="sensorId"))
+
+    async def work(bus: Bus) -> Sensor:
+        return await bus.ask(subjects.OTOSENSE_SENSORS_GET, GetSensor(sensor_id=sensor_id), Sensor)
+
+    sensor = on_bus(work)
+    if as_json:
+        print_json(sensor)
+        return
+    click.echo(f"{sensor.sensor_id}: {sensor.stage}")
+    click.echo(f"  provisioned {sensor.provisioned} by {sensor.provisioned_by}")
+    click.echo(f"  last connected: {sensor.last_connected or 'not yet'}; looked {sensor.polls} times")
+    click.echo(f"  next: {sensor.next_step}")
+    for warning in sensor.warnings:
+        click.echo(f"  warning: {warning}")
+    for step in sensor.story:
+        click.echo(f"  {time.strftime('%H:%M:%SZ', time.gmtime(step.at / 1000))} {step.what}")
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES) if path.is_dir() else [path]
+        found += [one for one in inside if one not in found]
+    return found
+
+
+async def _claim_all(bus: Bus, lines: list[Line]) -> None:
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def claim(line: Line) -> None:
+        async with turn:
+            try:
+                request = ProvisionSensor(cert=_read(Path(line.file)))
+                line.sensor = await bus.ask(subjects.OTOSENSE_SENSORS_PROVISION, request, Sensor)
+            except ProblemError as error:
+                line.problem = error.problem
+
+    await asyncio.gather(*(claim(line) for line in lines))
+
+
+def _read(path: Path) -> str:
+    """Raises ProblemError for a file that is no text or far too long for a certificate."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ProblemError.of("certificate-too-large", 400, f"the file has more than {LARGEST} bytes")
+        return path.read_text("ascii")
+    except UnicodeDecodeError:
+        raise ProblemError.of("not-pem", 400, "the file is no PEM but binary", hint="PEM is text") from None
+    except OSError as error:
+        raise ProblemError.of("unreadable", 400, f"the file cannot be read: {error.strerror}") from None
+
+
+async def _wait_all(bus: Bus, lines: list[Line]) -> None:
+    while waiting := [line for line in lines if line.words[0] == "waiting"]:
+        await asyncio.sleep(LOOK_S)
+        for line in waiting:
+            if line.sensor:
+                request = GetSensor(sensor_id=line.sensor.sensor_id)
+                line.sensor = await bus.ask(subjects.OTOSENSE_SENSORS_GET, request, Sensor)
+
+
+def _view(lines: list[Line]) -> Group:
+    """A line per sensor; the bar counts those that have an answer."""
+    shown = [line for line in lines if line.words[0] != "claiming"][-MOST_LINES:] or lines[:MOST_LINES]
+    parts: list[Text | Progress] = []
+    for line in shown:
+        state, words = line.words
+        state = "claimed, waiting" if state == "waiting" else state
+        name = line.sensor.sensor_id if line.sensor else Path(line.file).name
+        parts.append(Text(f"{name}  {state}  {words}"))
+        parts += [Text(f"  warning: {warning}") for warning in (line.sensor.warnings if line.sensor else ())]
+    if len(lines) > 1:
+        bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        done = sum(line.words[0] != "claiming" for line in lines)
+        bar.add_task("claimed", total=len(lines), completed=done)
+        parts.append(bar)
+    return Group(*parts)

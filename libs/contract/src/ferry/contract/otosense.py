@@ -1,0 +1,82 @@
+"""Requests to otosense and what it tells: a motor sensor is claimed, then followed until it connects."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ferry.contract.ids import EntityId
+from ferry.contract.model import Message, Request
+
+Stage = Literal["waiting", "connected", "silent"]
+
+
+class ProvisionSensor(Request):
+    """`cert` is the sensor's X.509 chain in PEM, as the guide's POST /sensors takes it."""
+
+    cert: str
+
+
+class GetSensor(Request):
+    sensor_id: EntityId
+
+
+class ListSensors(Request):
+    """`next` of one page is `after` of the following one."""
+
+    after: EntityId | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class Step(Message):
+    """One thing that happened to a sensor, at a moment in Unix ms."""
+
+    at: int
+    what: str
+
+
+class Sensor(Message):
+    """The guide's answer, and the story so far. Moments that end in `At` are in Unix ms by our clock."""
+
+    sensor_id: EntityId
+    provisioned: str
+    provisioned_by: str
+    last_connected: str | None = None
+    stage: Stage
+    next_step: str
+    """What happens next, or what to do, in a sentence for the person beside the motor."""
+    claimed_at: int
+    polls: int = 0
+    next_poll_at: int | None = None
+    warnings: tuple[str, ...] = ()
+    story: tuple[Step, ...] = ()
+
+
+class SensorList(Message):
+    items: list[Sensor]
+    next: str | None = None
+
+
+class SensorProvisioned(Message):
+    """`events.otosense.sensor.provisioned`."""
+
+    sensor_id: EntityId
+    provisioned: str
+    provisioned_by: str
+
+
+class SensorConnected(Message):
+    """`events.otosense.sensor.connected`: told once in each following."""
+
+    sensor_id: EntityId
+    last_connected: str
+    claimed_at: int
+    polls: int
+
+
+class SensorSilent(Message):
+    """`events.otosense.sensor.silent`: not heard in the whole time of following."""
+
+    sensor_id: EntityId
+    claimed_at: int
+    polls: int
+    hint: str

@@ -1,0 +1,85 @@
+"""Otosense's parts, put together."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import nats.errors
+import structlog
+
+from ferry.clouds.errors import CloudError
+from ferry.clouds.http import CloudHttp
+from ferry.clouds.otosense import CloudSensor, OtoSense
+from ferry.contract import subjects, topology
+from ferry.contract.otosense import GetSensor, ListSensors, ProvisionSensor
+from ferry.contract.problems import ProblemError
+from ferry.otosense.bucket import Bucket
+from ferry.otosense.claims import Claims
+from ferry.otosense.following import Following
+from ferry.otosense.handlers import Handlers
+from ferry.otosense.queue import EventTeller, FollowQueue
+from ferry.otosense.schedule import Schedule
+from ferry.otosense.settings import OtoSenseServiceSettings
+from ferry.runtime.service import Service
+from ferry.runtime.tokens import Tokens
+
+_log = structlog.get_logger(__name__)
+AGAIN_S = 2.0
+
+
+class TokenedCloud:
+    """Implements Cloud: every call has a token, and a newer one after a 401."""
+
+    def __init__(self, cloud: OtoSense, tokens: Tokens) -> None:
+        self._cloud = cloud
+        self._tokens = tokens
+
+    async def provision(self, cert: str) -> CloudSensor:
+        return await self._tokens.with_token(lambda token: self._cloud.provision(token.access_token, cert))
+
+    async def get(self, sensor_id: str) -> CloudSensor | None:
+        return await self._tokens.with_token(lambda token: self._cloud.get(token.access_token, sensor_id))
+
+
+@asynccontextmanager
+async def lifespan(service: Service) -> AsyncIterator[None]:
+    settings = cast("OtoSenseServiceSettings", service.settings)
+    tokens = Tokens(service.nats, "otosense")
+    queue, teller = FollowQueue(service.jetstream), EventTeller(service.jetstream)
+    store = Bucket(await service.jetstream.key_value(topology.OTOSENSE.name))
+    schedule = Schedule(settings.follow.speed)
+    async with CloudHttp(settings.otosense.url, timeout_s=settings.otosense.timeout_s) as http:
+        cloud = TokenedCloud(OtoSense(http), tokens)
+        claims = Claims(cloud, store, queue, teller, schedule, _now, settings.follow.settle_s)
+        handlers = Handlers(claims, store)
+        service.serve(subjects.OTOSENSE_SENSORS_PROVISION, ProvisionSensor, handlers.provision)
+        service.serve(subjects.OTOSENSE_SENSORS_GET, GetSensor, handlers.get)
+        service.serve(subjects.OTOSENSE_SENSORS_LIST, ListSensors, handlers.list)
+        service.background(_prepare(tokens, claims), "prepare")
+        following = Following(cloud, store, teller, schedule, _now)
+        work = asyncio.create_task(queue.work(following, settings.follow.concurrency))
+        service.background(asyncio.shield(work), "follow")
+        try:
+            yield
+        finally:
+            queue.stop()
+            await asyncio.wait({work}, timeout=settings.shutdown_s / 2)
+            work.cancel()
+
+
+async def _prepare(tokens: Tokens, claims: Claims) -> None:
+    """The first request finds a token, and what a crash left is taken up; tried until both are done."""
+    while True:
+        try:
+            await tokens.get()
+            if await claims.recover():
+                return
+        except (ProblemError, CloudError, TimeoutError, nats.errors.Error) as error:
+            _log.warning("prepare.failed", why=str(error))
+        await asyncio.sleep(AGAIN_S)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,80 @@
+"""What a failure of the cloud means for who asked to claim a sensor."""
+
+from ferry.clouds.errors import BadAnswerError, BearerRefusedError, CloudError, RefusedError, UnreachableError
+from ferry.contract.problems import ProblemError
+
+REPEAT = "send the same request again: it is safe, and finds what was done"
+
+
+def ambiguous(error: CloudError) -> bool:
+    """The cloud may have claimed the sensor all the same."""
+    match error:
+        case UnreachableError():
+            return error.ambiguous
+        case RefusedError():
+            return error.status >= 500  # noqa: PLR2004 - HTTP's own number
+        case _:
+            return isinstance(error, BadAnswerError)
+
+
+def busy(error: CloudError) -> bool:
+    return error.status in {408, 425, 429}
+
+
+def conflict(error: CloudError) -> bool:
+    return error.status == 409  # noqa: PLR2004 - HTTP's own number
+
+
+def problem(error: CloudError) -> ProblemError:
+    words = str(error)
+    match error:
+        case BearerRefusedError():
+            hint = "`ferry auth state` says how the credentials stand"
+            return ProblemError.of(
+                "token-refused", 502, "OtoSense refuses our token", detail=words, hint=hint
+            )
+        case RefusedError(status=400 | 422):
+            hint = "is it the certificate that this sensor carries?"
+            return ProblemError.of(
+                "certificate-refused",
+                400,
+                "OtoSense refuses this certificate",
+                detail=words,
+                field="cert",
+                hint=hint,
+            )
+        case RefusedError(status=404):
+            hint = "does FERRY_OTOSENSE__URL name the API's base?"
+            return ProblemError.of(
+                "cloud-path", 502, "OtoSense has no POST /sensors there", detail=words, hint=hint
+            )
+        case RefusedError(retry_after_s=float() as wait_s) if busy(error) or ambiguous(error):
+            hint = f"wait {wait_s:.0f} s; {REPEAT}"
+            return ProblemError.of("cloud-busy", 503, "OtoSense is busy", detail=words, hint=hint)
+        case RefusedError() if not busy(error) and not ambiguous(error):
+            return ProblemError.of(
+                "cloud-refused", error.status, "OtoSense refuses the request", detail=words
+            )
+        case _:
+            return ProblemError.of(
+                "cloud-unavailable", 503, "OtoSense gave no usable answer", detail=words, hint=REPEAT
+            )
+
+
+def claimed_already(sensor_id: str, *, ours: bool) -> ProblemError:
+    """A 409: the cloud shows a sensor to its own tenant alone."""
+    if ours:
+        return ProblemError.of(
+            "other-certificate",
+            409,
+            f"sensor {sensor_id} is claimed already, with another certificate",
+            field="cert",
+            hint=f"`ferry otosense show {sensor_id}` shows how it stands",
+        )
+    return ProblemError.of(
+        "other-tenant",
+        409,
+        f"sensor {sensor_id} is claimed by another tenant",
+        field="cert",
+        hint="its owner has to release it, or the credentials are of the wrong tenant",
+    )

@@ -1,0 +1,77 @@
+"""Otosense in this process, with auth, a bus and the sandbox beside it."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from ferry.contract import subjects, topology
+from ferry.contract.otosense import ProvisionSensor, Sensor
+from ferry.otosense.app import lifespan
+from ferry.otosense.settings import CloudSettings, FollowSettings, OtoSenseServiceSettings
+from ferry.runtime.requests import ask
+from ferry.runtime.service import Service, running
+from ferry.runtime.settings import HealthSettings, NatsSettings
+
+Start = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+@pytest.fixture
+def start(bus, sandbox) -> Start:
+    @asynccontextmanager
+    async def starting(speed: float = 1.0, timeout_s: float = 2.0) -> AsyncIterator[Service]:
+        settings = OtoSenseServiceSettings(
+            nats=NatsSettings(url=bus.url),
+            health=HealthSettings(host="127.0.0.1", port=0),
+            otosense=CloudSettings(url=sandbox.otosense, timeout_s=timeout_s),
+            follow=FollowSettings(speed=speed, settle_s=1),
+        )
+        async with running("otosense", settings, lifespan) as service:
+            yield service
+
+    return starting
+
+
+@pytest.fixture
+async def auth(suite):
+    return await suite.start("auth")
+
+
+@pytest.fixture
+def provision(nats_client):
+    async def asked(pem: str) -> Sensor:
+        return await ask(
+            nats_client, subjects.OTOSENSE_SENSORS_PROVISION, ProvisionSensor(cert=pem), Sensor, timeout_s=30
+        )
+
+    return asked
+
+
+@pytest.fixture
+def told(nats_client):
+    async def read(verb: str) -> list[dict[str, Any]]:
+        """Every event of this verb, oldest first."""
+        found: list[dict[str, Any]] = []
+        reading = await nats_client.jetstream().subscribe(
+            subjects.event("otosense", "sensor", verb), stream=topology.EVENTS.name, ordered_consumer=True
+        )
+        seen = await reading.consumer_info()
+        total = (seen.num_pending or 0) + (seen.delivered.consumer_seq if seen.delivered else 0)
+        while len(found) < total:
+            found.append(json.loads((await reading.next_msg(5)).data))
+        await reading.unsubscribe()
+        return found
+
+    return read
+
+
+@pytest.fixture
+def posts(sandbox):
+    async def count(method: str = "POST") -> int:
+        seen = await sandbox.get("/admin/requests?limit=5000&path=/sensors")
+        rows = seen["requests"] if isinstance(seen, dict) else seen
+        return sum(1 for row in rows if row["method"] == method and "/sensors" in row["path"])
+
+    return count
