@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
+from nats.js.errors import NotFoundError
 
 from ferry.contract import subjects, topology
 from ferry.contract.otosense import ProvisionSensor, Sensor
@@ -53,16 +54,17 @@ def provision(nats_client):
 def told(nats_client):
     async def read(verb: str) -> list[dict[str, Any]]:
         """Every event of this verb, oldest first."""
+        subject, sequence = subjects.event("otosense", "sensor", verb), 0
         found: list[dict[str, Any]] = []
-        reading = await nats_client.jetstream().subscribe(
-            subjects.event("otosense", "sensor", verb), stream=topology.EVENTS.name, ordered_consumer=True
-        )
-        seen = await reading.consumer_info()
-        total = (seen.num_pending or 0) + (seen.delivered.consumer_seq if seen.delivered else 0)
-        while len(found) < total:
-            found.append(json.loads((await reading.next_msg(5)).data))
-        await reading.unsubscribe()
-        return found
+        while True:
+            try:
+                one = await nats_client.jetstream().get_msg(
+                    topology.EVENTS.name, seq=sequence + 1, subject=subject, next=True
+                )
+            except NotFoundError:
+                return found
+            found.append(json.loads(one.data or b"{}"))
+            sequence = one.seq or sequence + 1
 
     return read
 

@@ -48,7 +48,7 @@ async def test_at_once_after_a_sleep_and_never(auth, start, provision, ended, sa
         wanted = Counter(["S1 connected", "S2-SLEEPY connected", "S3-NEVER silent"])
 
         async def all_told() -> bool:
-            return await ended() == wanted
+            return bool(await ended() == wanted)
 
         await eventually(all_told, within_s=30, what="each told of")
         silent = await ask(
@@ -88,7 +88,7 @@ async def test_a_failure_of_the_cloud_is_no_silence(auth, start, provision, ende
         await provision(certificates.chain("S1"))
 
         async def told_once() -> bool:
-            return await ended() == Counter(["S1 connected"])
+            return bool(await ended() == Counter(["S1 connected"]))
 
         await eventually(told_once, within_s=20, what="connected")
 
@@ -103,7 +103,7 @@ async def test_an_outage_over_the_whole_time_ends_in_no_silence(auth, start, pro
         await sandbox.heal()
 
         async def told_once() -> bool:
-            return await ended() == Counter(["S1 connected"])
+            return bool(await ended() == Counter(["S1 connected"]))
 
         await eventually(told_once, what="connected")
 
