@@ -35,7 +35,7 @@ class Bus:
     async def restart(self) -> None:
         """The same server again on the same port and files, after a kill."""
         self.process = await Process.start(self.name, self.command, self.folder, {})
-        await _listening(self.url)
+        await listening(self.url)
 
     async def lay(self, **settings: object) -> None:
         client = await self.connect()
@@ -44,7 +44,7 @@ class Bus:
         await client.close()
 
 
-async def _listening(url: str) -> None:
+async def listening(url: str) -> None:
     host, port = url.removeprefix("nats://").split(":")
 
     async def answers() -> bool:
@@ -69,7 +69,7 @@ async def bus(folder: Path, *extra: str) -> AsyncIterator[Bus]:
         f"nats://127.0.0.1:{port}", await Process.start("nats", command, folder, {}), command, folder
     )
     try:
-        await _listening(running.url)
+        await listening(running.url)
         yield running
     finally:
         if running.process.running:
@@ -132,7 +132,7 @@ async def cluster(folder: Path, size: int = 3) -> AsyncIterator[Cluster]:
     running = Cluster(nodes)
     try:
         for node in nodes:
-            await _listening(node.url)
+            await listening(node.url)
         await _meta_leader(running)
         yield running
     finally:

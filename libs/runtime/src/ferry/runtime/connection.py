@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from faststream.nats import NatsBroker
 from faststream.nats.opentelemetry import NatsTelemetryMiddleware
+from faststream.nats.security import NatsCredentials, NatsNKey, NatsSecurity, NatsUserPassword
 
 from ferry.runtime.observability import Observability
 from ferry.runtime.settings import NatsSettings
@@ -52,9 +53,25 @@ def options(settings: NatsSettings) -> dict[str, Any]:
     return chosen
 
 
+def _security(chosen: dict[str, Any]) -> NatsSecurity:
+    """FastStream takes credentials only so; takes them out of nats-py's arguments."""
+    tls = chosen.pop("tls", None)
+    user, password = chosen.pop("user", None), chosen.pop("password", None)
+    seed, file = chosen.pop("nkeys_seed_str", None), chosen.pop("user_credentials", None)
+    if file:
+        return NatsCredentials.from_file(file, ssl_context=tls)
+    if seed:
+        return NatsNKey.from_seed(seed, ssl_context=tls)
+    if user:
+        return NatsUserPassword(user, password or "", ssl_context=tls)
+    return NatsSecurity(ssl_context=tls)
+
+
 def broker(service: str, settings: NatsSettings, seen: Observability, graceful_s: float) -> NatsBroker:
+    chosen = options(settings)
     return NatsBroker(
-        **options(settings),
+        security=_security(chosen),
+        **chosen,
         name=f"ferry-{service}",
         graceful_timeout=graceful_s,
         logger=None,
