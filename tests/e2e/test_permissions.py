@@ -54,15 +54,15 @@ async def test_the_journey_under_the_permissions_of_production(bus, sandbox, tmp
 
         await eventually(delivered, what="the reading at the cloud")
 
-        async def dead() -> list[dict[str, int]]:
-            return (await ask(operator, subjects.TELEMETRY_DEAD_LIST))["items"]
+        async def dead():
+            return [letter["id"] for letter in (await ask(operator, subjects.TELEMETRY_DEAD_LIST))["items"]]
 
-        letters = await eventually(dead, what="the dead letter")
-        number = letters[0]["id"]
+        await eventually(dead, what="the dead letter")
+        number = (await dead())[0]
         await ask(operator, subjects.TELEMETRY_DEAD_GET, id=number)
         await ask(operator, subjects.TELEMETRY_DEAD_REPLAY, id=number)
-        again = await eventually(dead, what="the dead letter once more")
-        await ask(operator, subjects.TELEMETRY_DEAD_DISCARD, id=again[0]["id"])
+        await eventually(dead, what="the dead letter once more")
+        await ask(operator, subjects.TELEMETRY_DEAD_DISCARD, id=(await dead())[0])
         await ask(operator, subjects.TELEMETRY_STATE_GET)
         await ask(operator, subjects.AUTH_STATE_GET)
         for running in suite.running:
