@@ -1,0 +1,133 @@
+"""How long, how much: hand-over, take-over, memory in an outage, and what a stuck sensor costs the others."""
+
+import asyncio
+import os
+import signal
+import time
+from itertools import pairwise
+from pathlib import Path
+from statistics import quantiles
+
+import pytest
+
+from chaos.arena import arena
+from harness.processes import eventually
+
+BACKLOG = int(os.environ.get("CHAOS_BACKLOG", "20000"))
+
+
+async def largest_gap_s(ring, breaking, within_s):
+    """Publishes to one sensor without a pause and breaks something: the longest silence at the cloud, in s."""
+    sensor = ring.sensors[0]
+    ring.publisher.retired.update(ring.sensors[1:])
+    publishing = asyncio.create_task(ring.publisher.run(1_000_000, 0.005))
+    await asyncio.sleep(1)
+    await breaking()
+    broken = time.time() * 1000
+
+    async def goes_on():
+        points = await ring.sandbox.series(*sensor)
+        return points and points[-1]["at"] > broken + 500
+
+    await eventually(goes_on, within_s=within_s + 5, what="readings after the break")
+    ring.publisher.stop()
+    ledger = await publishing
+    await ring.drained()
+    assert (await ring.judge(ledger)).bad == []
+    arrivals = [point["at"] for point in await ring.sandbox.series(*sensor)]
+    gap_s = max(after - before for before, after in pairwise(arrivals)) / 1000
+    print(f"longest silence {gap_s:.2f} s")
+    assert gap_s < within_s
+    return gap_s
+
+
+async def test_a_stopping_replica_hands_over_within_a_second(tmp_path):
+    async with arena(tmp_path, seed=1, gateways=1) as ring:
+
+        async def stop() -> None:
+            for replica in list(ring.replicas):
+                await ring.add_replica()
+                await ring.stop_replica(replica)
+
+        await largest_gap_s(ring, stop, within_s=1)
+
+
+async def test_a_crashed_replica_is_taken_over_within_fifteen_seconds(tmp_path):
+    async with arena(tmp_path, seed=1, gateways=1, replicas=2, FERRY_TELEMETRY__SILENT_S="5") as ring:
+
+        async def crash() -> None:
+            await asyncio.sleep(5)  # long enough that silence may be called death
+            for replica in list(ring.replicas):
+                replica.process.send(signal.SIGSTOP)
+            await ring.add_replica()
+            for replica in ring.replicas[:-1]:
+                await replica.process.kill()
+
+        await largest_gap_s(ring, crash, within_s=15)
+
+
+def memory_mib(pid):
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.timeout(900)
+async def test_memory_stays_flat_while_a_backlog_waits_out_an_outage(tmp_path):
+    async with arena(tmp_path, seed=1, replicas=1, gateways=20, sensors=10) as ring:
+        pid = ring.replicas[0].process.child.pid
+        await ring.sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="status", status=503)
+        jetstream = ring.client.jetstream(publish_async_max_pending=2000)
+        seen = []
+        for number in range(BACKLOG):
+            gateway, sensor = ring.sensors[number % len(ring.sensors)]
+            subject = f"ferry.v1.gateways.{gateway}.sensors.{sensor}.series"
+            await jetstream.publish_async(subject, b'{"value":"1","time":%d}' % (number + 1))
+            if number % (BACKLOG // 10) == BACKLOG // 10 - 1:
+                await jetstream.publish_async_completed()
+                seen.append(memory_mib(pid))
+        print(f"{BACKLOG} waiting, MiB resident: {' '.join(f'{mib:.0f}' for mib in seen)}")
+        assert max(seen[5:]) - seen[4] < 16
+        await ring.sandbox.heal()
+        healed = time.monotonic()
+        await ring.drained(within_s=600)
+        print(f"drained in {time.monotonic() - healed:.1f} s")
+        assert await ring.sandbox.points() == BACKLOG
+        assert await ring.dead() == []
+
+
+async def delays_ms(ring, sensors, count=150):
+    """From publish to arrival, in ms, of readings published one after the other to idle sensors."""
+    found = []
+    jetstream = ring.client.jetstream()
+    for number in range(count):
+        gateway, sensor = sensors[number % len(sensors)]
+        before = time.time() * 1000
+        moment = int(before)
+        body = b'{"value":"1","time":%d}' % moment
+        await jetstream.publish(f"ferry.v1.gateways.{gateway}.sensors.{sensor}.series", body)
+
+        async def there(gateway=gateway, sensor=sensor, moment=moment):
+            points = await ring.sandbox.series(gateway, sensor)
+            return bool(points) and points[-1]["time"] == moment
+
+        await eventually(there, what="the reading")
+        found.append((await ring.sandbox.series(gateway, sensor))[-1]["at"] - before)
+    return found
+
+
+@pytest.mark.parametrize("trouble", ["stuck", "poisoned"])
+async def test_a_bad_sensor_does_not_slow_the_others(tmp_path, trouble):
+    async with arena(tmp_path, seed=1, replicas=1, gateways=1, sensors=10) as ring:
+        bad, good = ring.sensors[0], ring.sensors[1:]
+        before = await delays_ms(ring, good)
+        path = f"*/sensors/{bad[1]}/series"
+        if trouble == "stuck":
+            await ring.sandbox.fault(match={"path": path, "method": "PUT"}, kind="status", status=500)
+        subject = f"ferry.v1.gateways.{bad[0]}.sensors.{bad[1]}.series"
+        bodies = [b'{"value":"1","time":%d}' % (n + 1) if trouble == "stuck" else b"{" for n in range(2000)]
+        for body in bodies:
+            await ring.client.jetstream().publish_async(subject, body)
+        after = await delays_ms(ring, good)
+        p99 = [quantiles(delays, n=100)[98] for delays in (before, after)]
+        print(f"p99 ms of the others: {p99[0]:.1f} before, {p99[1]:.1f} with one {trouble} sensor")
+        assert p99[1] < 3 * p99[0] + 50
