@@ -28,6 +28,11 @@ def ended(told):
     return both
 
 
+async def cloud_looks(sandbox) -> int:
+    rows = (await sandbox.get("/admin/counters"))["requests"]
+    return sum(int(row["count"]) for row in rows if row["method"] == "GET" and "/sensors/" in row["route"])
+
+
 def test_the_schedule_is_close_for_two_minutes_then_by_the_minute_to_26():
     schedule, now, looks = Schedule(), 0, []
     while not schedule.over(0, now):
@@ -109,7 +114,7 @@ async def test_an_outage_over_the_whole_time_ends_in_no_silence(auth, start, pro
 
 
 async def test_a_thousand_through_two_restarts_are_each_told_of_once(
-    auth, start, provision, ended, sandbox, nats_client
+    auth, start, provision, ended, told, sandbox, nats_client
 ):
     """900 connect after their sleep, 100 never do; the follower is stopped and started twice."""
     speed = 60.0
@@ -134,5 +139,7 @@ async def test_a_thousand_through_two_restarts_are_each_told_of_once(
 
         await eventually(all_told, within_s=60, what="a thousand told of")
     assert await ended() == wanted
+    looks = sum(one["polls"] for one in [*await told("connected"), *await told("silent")])
+    assert await cloud_looks(sandbox) == looks  # none was made twice, none is unaccounted for
     left = await nats_client.jetstream().stream_info(topology.OTOSENSE_FOLLOW.name)
     assert left.state.messages == 0
