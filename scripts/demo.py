@@ -113,8 +113,7 @@ async def main(result: Path) -> int:
     await until_ready()
     print(f"the sandbox's page: {os.environ['SANDBOX_URL']}/", flush=True)
     print(ferry("apply", "examples/fleet.yaml", "--yes").strip(), flush=True)
-    if "READY_OTOSENSE" in os.environ:
-        claim_motor_sensor(result.parent)
+    claim_motor_sensor(result.parent)
     seconds = float(os.environ.get("DEMO_SECONDS") or "inf")
     all_tracks = tracks()
     stop = asyncio.Event()

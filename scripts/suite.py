@@ -17,7 +17,7 @@ from honcho.manager import Manager
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ROOT / ".run"
 BIN = Path(sys.executable).parent
-SERVICES = ("auth", "registry", "telemetry")
+SERVICES = ("auth", "registry", "telemetry", "otosense")
 SANDBOX_ACCOUNT = {
     "FERRY_THINGPLUS__CLIENT_ID": "testClientId",
     "FERRY_THINGPLUS__CLIENT_SECRET": "testClientPwd12!@",
