@@ -3,13 +3,14 @@
 import json
 
 import pytest
+from certificates import chain
 
 from ferry.contract import subjects
 from harness.guarded import REGISTERED, USERS, guarded, password
 from harness.processes import eventually
 from harness.services import Suite
 
-SERVICES = ("auth", "registry", "telemetry")
+SERVICES = ("auth", "registry", "telemetry", "otosense")
 GATEWAY = REGISTERED["alice"][0]
 
 
@@ -65,6 +66,13 @@ async def test_the_journey_under_the_permissions_of_production(bus, sandbox, tmp
         await ask(operator, subjects.TELEMETRY_DEAD_DISCARD, id=(await dead())[0])
         await ask(operator, subjects.TELEMETRY_STATE_GET)
         await ask(operator, subjects.AUTH_STATE_GET)
+        claimed = await ask(operator, subjects.OTOSENSE_SENSORS_PROVISION, cert=chain("0000S111A"))
+        await ask(operator, subjects.OTOSENSE_SENSORS_GET, sensorId=claimed["sensorId"])
+
+        async def followed():
+            return (await ask(operator, subjects.OTOSENSE_SENSORS_LIST))["items"]
+
+        await eventually(followed, what="the motor sensor in the list")
         for running in suite.running:
             assert await running.process.stop() == 0, running.process.text()
     finally:

@@ -1,12 +1,14 @@
 """One way to start a service (settings, logs, health, bus, requests) and one to stop it, within a bound."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
+import nats.errors
 import structlog
 import uvloop
 from faststream import FastStream
@@ -135,7 +137,8 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
                         await _finish_requests(broker)
             finally:
                 await service.cancel_background()
-                await broker.stop()
+                with contextlib.suppress(nats.errors.Error):  # a bus that is away has nothing left to drain
+                    await broker.stop()
 
 
 async def _finish_requests(broker: NatsBroker) -> None:

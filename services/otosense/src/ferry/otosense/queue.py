@@ -98,7 +98,7 @@ class EventTeller:
         while True:
             try:
                 found = await self._jetstream.get_msg(
-                    topology.EVENTS.name, seq=sequence + 1, subject=subject, next=True
+                    topology.EVENTS.name, seq=sequence + 1, subject=subject, next=True, direct=True
                 )
             except NotFoundError:
                 return False
