@@ -1,5 +1,6 @@
 """A connection to the bus for who asks and publishes: it fails fast, where a service would wait."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -43,11 +44,19 @@ async def connect(settings: ClientSettings | None = None) -> AsyncIterator[Bus]:
     async def note(error: Exception) -> None:
         seen.append(error)
 
+    options = {
+        **chosen.options(),
+        "connect_timeout": CONNECT_S,
+        "allow_reconnect": False,
+        "error_cb": note,
+        # nats-py's own bound on a first connection is two minutes
+        "max_reconnect_attempts": 1,
+        "reconnect_time_wait": 0.1,
+    }
     try:
-        client = await nats.connect(
-            **chosen.options(), connect_timeout=CONNECT_S, allow_reconnect=False, error_cb=note
-        )
-    except (OSError, nats.errors.Error) as error:
+        async with asyncio.timeout(CONNECT_S):
+            client = await nats.connect(**options)
+    except (OSError, TimeoutError, nats.errors.Error) as error:
         cause = seen[-1] if seen else error
         raise ProblemError.of(
             "no-bus",

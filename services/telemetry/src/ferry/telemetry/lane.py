@@ -109,7 +109,8 @@ class Lane:
             return Dot(point.time, point.value, [held], implicit=False)
         time = held.published_ms + index
         last = self.last
-        if last is not None and time <= last.time < time + SAME_BURST_MS and last.implicit:
+        again = last is not None and (last.time, last.value) == (time, point.value)  # a replay, not a burst
+        if last is not None and not again and time <= last.time < time + SAME_BURST_MS and last.implicit:
             time = last.time + 1
         return Dot(time, point.value, [held], implicit=True)
 
