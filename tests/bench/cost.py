@@ -23,7 +23,7 @@ from nats.aio.msg import Msg
 from ferry.contract import registry, subjects, topology
 from harness.bus import Bus, bus
 from harness.processes import eventually, free_port, process, python
-from harness.services import _gateway, _record, _sensor
+from harness.services import gateway_record, record, sensor_record
 
 GATEWAYS = 20
 TICK = os.sysconf("SC_CLK_TCK")
@@ -34,12 +34,12 @@ async def lay(client: Client, per_put: int, readings: int) -> None:
     bucket = await client.jetstream().key_value(topology.REGISTRY.name)
     sensors = readings // per_put
     for number in range(GATEWAYS):
-        await bucket.put(registry.gateway_key(f"g{number}"), _record(_gateway(f"g{number}")))
+        await bucket.put(registry.gateway_key(f"g{number}"), record(gateway_record(f"g{number}")))
     jetstream = client.jetstream(publish_async_max_pending=4000)
     for index in range(sensors):
         gateway, sensor = f"g{index % GATEWAYS}", f"s{index % (GATEWAYS * 50)}"
         if index < GATEWAYS * 50:
-            await bucket.put(registry.sensor_key(gateway, sensor), _record(_sensor(gateway, sensor)))
+            await bucket.put(registry.sensor_key(gateway, sensor), record(sensor_record(gateway, sensor)))
         subject = subjects.sensor_series(gateway, sensor)
         for point in range(per_put):
             moment = 1_700_000_000_000 + index * 1000 + point

@@ -87,7 +87,7 @@ async def lay_fleet(
     bus: Bus | Cluster, sandbox: Sandbox, gateways: int, sensors: int
 ) -> list[tuple[str, str]]:
     """Registers `sensors` on each of `gateways` at the cloud and in the bucket; all (gateway, sensor)."""
-    token = await _token(sandbox)
+    token = await bearer(sandbox)
     laid: list[tuple[str, str]] = []
     client = await bus.connect()
     bucket = await client.jetstream().key_value(topology.REGISTRY.name)
@@ -99,15 +99,15 @@ async def lay_fleet(
                 f"{sandbox.thingplus}/registerGateway", json=_registration(gateway, names)
             )
             assert answer.status_code in {201, 207}, answer.text
-            await bucket.put(registry.gateway_key(gateway), _record(_gateway(gateway)))
+            await bucket.put(registry.gateway_key(gateway), record(gateway_record(gateway)))
             for sensor in names:
-                await bucket.put(registry.sensor_key(gateway, sensor), _record(_sensor(gateway, sensor)))
+                await bucket.put(registry.sensor_key(gateway, sensor), record(sensor_record(gateway, sensor)))
                 laid.append((gateway, sensor))
     await client.close()
     return laid
 
 
-async def _token(sandbox: Sandbox) -> str:
+async def bearer(sandbox: Sandbox) -> str:
     form = {
         "grant_type": "password",
         "client_id": CLIENT_ID,
@@ -147,11 +147,11 @@ def _registration(gateway: str, sensors: list[str]) -> dict[str, object]:
     }
 
 
-def _record(entity: dict[str, object]) -> bytes:
+def record(entity: dict[str, object]) -> bytes:
     return json.dumps({"state": "registered", "entity": entity}).encode()
 
 
-def _gateway(gateway: str) -> dict[str, object]:
+def gateway_record(gateway: str) -> dict[str, object]:
     return {
         "id": gateway,
         "name": gateway,
@@ -161,7 +161,7 @@ def _gateway(gateway: str) -> dict[str, object]:
     }
 
 
-def _sensor(gateway: str, sensor: str) -> dict[str, object]:
+def sensor_record(gateway: str, sensor: str) -> dict[str, object]:
     return {
         "id": sensor,
         "owner": gateway,

@@ -21,9 +21,9 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     settings = cast("Settings", service.settings)
     async with CloudHttp(settings.thingplus.url, timeout_s=settings.thingplus.answer_s) as http:
         cloud = ThingPlus(http, Tokens(service.nats, "thingplus"))
-        gateways = Bucket(service.jetstream, Gateway)
-        devices = Bucket(service.jetstream, Device)
-        sensors = Bucket(service.jetstream, Sensor)
+        gateways = Bucket(service.nats, service.jetstream, Gateway)
+        devices = Bucket(service.nats, service.jetstream, Device)
+        sensors = Bucket(service.nats, service.jetstream, Sensor)
         events = service.events
 
         async def find_gateway(wanted: Gateway) -> Gateway | None:
