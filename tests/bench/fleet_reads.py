@@ -59,7 +59,7 @@ async def timed(times: int, call: Callable[[], Awaitable[BaseModel]]) -> list[fl
 
 
 async def measure(client: Client, laid: list[tuple[str, str]], times: int) -> dict[str, list[float]]:
-    pick = random.Random(SEED)  # noqa: S311 - which sensors are looked up is no secret
+    pick = random.Random(SEED)
 
     async def get() -> BaseModel:
         owner, sensor = pick.choice(laid)

@@ -52,12 +52,7 @@ class Applying:
 
     async def killed_at(self, entities: int, *, registry_too: bool) -> None:
         """Run until the cloud holds so many entities, then SIGKILL: the command, and the registry, anew at once."""
-        run = await self.start()
-
-        async def reached() -> bool:
-            return await self.created() >= entities or not run.running
-
-        await eventually(reached, within_s=120, what=f"{entities} entities at the cloud")
+        run = await self._until(entities)
         run.send(signal.SIGKILL)
         if registry_too:
             old = next(one for one in self._suite.running if one.process.name.startswith("registry"))
@@ -65,6 +60,21 @@ class Applying:
             self._suite.running.remove(old)
             await self._suite.start("registry")
         await run.child.wait()
+
+    async def interrupted_at(self, entities: int) -> Process:
+        """Run until the cloud holds so many entities, then Ctrl-C: the ended process."""
+        run = await self._until(entities)
+        await run.stop(signal.SIGINT)
+        return run
+
+    async def _until(self, entities: int) -> Process:
+        run = await self.start()
+
+        async def reached() -> bool:
+            return await self.created() >= entities or not run.running
+
+        await eventually(reached, within_s=120, what=f"{entities} entities at the cloud")
+        return run
 
     async def created(self) -> int:
         """How many entities the cloud has made."""
@@ -82,7 +92,7 @@ class Applying:
     async def there(self) -> list[tuple[str, str, str]]:
         """What the cloud itself lists: each gateway, device and sensor, with its owner and name."""
         headers = {"Authorization": f"Bearer {await bearer(self._suite.sandbox)}"}
-        params = {"count": 4000, "embed": "devices,sensors"}
+        params: dict[str, str | int] = {"count": 4000, "embed": "devices,sensors"}
         async with httpx.AsyncClient(headers=headers, timeout=30) as cloud:
             answer = await cloud.get(f"{self._suite.sandbox.thingplus}/gateways", params=params)
         found = []

@@ -93,6 +93,9 @@ def read(path: Path) -> Fleet:
         ) from None
     except ValidationError as error:
         raise ProblemError.invalid(error) from None
+    except (ValueError, RecursionError) as error:
+        # No UTF-8, a date that no calendar has, or nested beyond sense.
+        raise ProblemError.of("no-yaml", 400, f"{path} is no YAML", detail=type(error).__name__) from None
     _refuse_twice([item.req_id for item in fleet.gateways], "gateway")
     _refuse_twice([f"{item.owner}/{item.req_id}" for item in fleet.devices], "device")
     _refuse_twice([f"{item.owner}/{item.req_id}" for item in fleet.sensors], "sensor")

@@ -65,14 +65,19 @@ class Fleet:
         model = await self.model(asked.model or DEFAULT_MODEL)
         gateway = asked.req_id or uuid.uuid4().hex
         model_check.check_id(model, gateway)
+        key = registry.gateway_key(gateway)
+        record, _ = await self._gateways.get(key)
+        known = record.entity if record is not None and record.state == "registered" else None
+        # What a request leaves out is what the gateway has, whoever registered it with whatever.
+        interval = known.report_interval if known else model.report_interval
         wanted = Gateway(
             id=gateway,
             name=asked.name,
-            model=model.id,
-            site_id=asked.site_id or await self._only_site(),
-            report_interval=asked.report_interval or model.report_interval,
+            model=known.model if known and asked.model is None else model.id,
+            site_id=asked.site_id or (known.site_id if known else await self._only_site()),
+            report_interval=asked.report_interval or interval,
         )
-        return await self._gateway.ensure(registry.gateway_key(gateway), wanted)
+        return await self._gateway.ensure(key, wanted)
 
     async def register_device(self, asked: RegisterDevice) -> Device:
         owner = await self.gateway(asked.owner)

@@ -83,7 +83,9 @@ class Registrar(Generic[E]):
             return await self._after_silence(wanted, error)
         except RefusedError as error:
             if error.status == 409:  # noqa: PLR2004 - HTTP's number says it best
-                return self._same(wanted, await self._found(wanted) or wanted)
+                found = await self._found(wanted)
+                if found is not None:
+                    return self._same(wanted, found)
             raise refused(self._noun, error) from None
         except CloudError as error:
             raise self._unreachable(error) from None

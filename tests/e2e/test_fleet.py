@@ -1,0 +1,113 @@
+"""A fleet by one command: at a stretch, again, killed on the way, interrupted, and taken over from the portal."""
+
+import asyncio
+import os
+import random
+
+import pytest
+
+from harness.fleets import FERRY, Applying, pattern
+from harness.processes import Process
+from harness.services import lay_fleet
+
+GATEWAYS = int(os.environ.get("FERRY_FLEET_GATEWAYS", "6"))
+SENSORS = int(os.environ.get("FERRY_FLEET_SENSORS", "20"))
+KILLS = int(os.environ.get("FERRY_FLEET_KILLS", "3"))
+SEED = 6
+ENTITIES = GATEWAYS * (2 + SENSORS)
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+async def registry(suite):
+    await suite.start("auth")
+    return await suite.start("registry")
+
+
+async def ferry(suite, *arguments):
+    name = f"ferry-{len(list(suite.folder.glob('ferry-*')))}"
+    started = await Process.start(
+        name, [str(FERRY), *arguments], suite.folder, {"FERRY_NATS__URL": suite.bus.url}
+    )
+    return await asyncio.wait_for(started.child.wait(), 60), started.text()
+
+
+def assert_each_once(found):
+    assert len(found) == len(set(found))
+    assert len(found) == ENTITIES
+
+
+async def test_one_apply_registers_all_and_a_second_writes_nothing(suite, registry, tmp_path):
+    applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS))
+    said = await applying.to_the_end()
+    assert (said["created"], said["failed"]) == (ENTITIES, [])
+    assert await applying.writes() == {"201": ENTITIES}
+    assert_each_once(await applying.there())
+    said = await applying.to_the_end()
+    assert (said["created"], said["same"]) == (0, ENTITIES)
+    assert await applying.writes() == {"201": ENTITIES}
+
+
+async def test_killed_anywhere_and_run_again_it_finishes(suite, registry, tmp_path):
+    applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS))
+    points = sorted(random.Random(SEED).sample(range(1, ENTITIES - 20), KILLS))
+    for number, point in enumerate(points):
+        await applying.killed_at(point, registry_too=number % 2 == 1)
+    said = await applying.to_the_end()
+    assert said["created"] > 0, "the last kill came too late to show anything"
+    assert said["failed"] == []
+    assert_each_once(await applying.there())
+    assert (await applying.to_the_end())["same"] == ENTITIES
+
+
+async def test_an_interrupt_leaves_no_traceback(suite, registry, tmp_path):
+    applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS))
+    run = await applying.interrupted_at(ENTITIES // 4)
+    assert run.child.returncode not in {0, None}
+    assert "Traceback" not in run.text()
+    assert (await applying.to_the_end())["failed"] == []
+    assert_each_once(await applying.there())
+
+
+async def test_import_then_export_then_plan_shows_no_difference(suite, registry, sandbox, tmp_path):
+    await lay_fleet(suite.bus, sandbox, 2, 3)
+    client = await suite.bus.connect()
+    await client.jetstream().purge_stream("KV_ferry-registry")
+    await client.close()
+    code, text = await ferry(suite, "import", "--json")
+    assert code == 0, text
+    assert '"sensors": 6' in text
+    code, text = await ferry(suite, "export")
+    file = tmp_path / "exported.yaml"
+    file.write_text(text)
+    code, text = await ferry(suite, "plan", str(file))
+    assert code == 0, text
+    assert "Plan: 0 to register, 0 differ, 0 unknown to the file, 10 unchanged." in text
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"gateways: [", "is no YAML"),
+        (b"\xff\xfe\x00", "is no YAML"),
+        (b"gateways: 2026-99-99", "is no YAML"),
+        (b"- 1", "ferry:"),
+        (b"gateways: [{name: G, sensor: []}]", "sensor"),
+        (b"gateways: [{name: G, count: 3}]", "{n}"),
+        (b"gateways: [{name: G}, {name: G}]", "declared twice"),
+        (b"gateways: [{name: G, reportInterval: 1}]", "reportInterval"),
+        (b"[" * 5000, "is no YAML"),
+    ],
+)
+async def test_a_wrong_file_is_told_in_words(tmp_path, body, says):
+    file = tmp_path / "fleet.yaml"
+    file.write_bytes(body)
+    child = await asyncio.create_subprocess_exec(
+        str(FERRY), "plan", str(file),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said = (await asyncio.wait_for(child.communicate(), 30))[0].decode()
+    assert child.returncode == 1, said
+    assert says in said
+    assert "Traceback" not in said
