@@ -19,22 +19,18 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ferry.contract import topology
 from ferry.runtime import connection
-from ferry.runtime.settings import NatsSettings
+from ferry.runtime.settings import NatsSettings, RuntimeSettings
 
 SMALLEST_DUPLICATE_WINDOW_S = 0.1
 """The server takes no 0; de-duplication is stream-wide, so a publisher could swallow another's reading."""
 
 
-class TopologySettings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="FERRY_", env_nested_delimiter="__", extra="ignore", hide_input_in_errors=True
-    )
+class TopologySettings(RuntimeSettings):
+    """Its password may lie in a file too, as every service's."""
 
-    nats: NatsSettings
     replicas: int = 1
     partitions: int = topology.PARTITIONS
     readings_max_bytes: int = topology.READINGS.max_bytes
