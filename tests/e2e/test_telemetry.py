@@ -146,3 +146,13 @@ async def test_a_revoked_token_is_replaced_without_loss(sandbox, nats_client, se
     await publish(nats_client, sensor, {"value": "2", "time": 2000})
     await arrived(sandbox, sensor, 2)
     await empty(nats_client)
+
+
+async def test_a_long_array_that_was_committed_and_dropped_is_found_whole(sandbox, nats_client, sensor):
+    await sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="reset_after", for_requests=1)
+    await publish(
+        nats_client, sensor, [{"value": str(number), "time": 1000 + number} for number in range(450)]
+    )
+    await empty(nats_client)
+    assert len(await sandbox.series(*sensor)) == 450
+    assert (await nats_client.jetstream().stream_info("FERRY_DEAD")).state.messages == 0

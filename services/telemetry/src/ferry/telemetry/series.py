@@ -11,6 +11,8 @@ from ferry.telemetry.held import Held, Verdict
 from ferry.telemetry.lane import Dot, Lane, body_of, chunks, close, doom
 from ferry.telemetry.sender import Outcome, Sender
 
+READ_BACK_PAGE = 4000
+"""The most points that a list of Thing+ takes (facts)."""
 Settle = Callable[[Held], None]
 
 
@@ -89,19 +91,34 @@ class SeriesForwarder:
         self, lane: Lane, key: str, path: str, dots: list[Dot], fence: Callable[[], None]
     ) -> dict[int, object]:
         """The cloud's points from the first to the last of `dots`, and its newest one."""
-        cloud = self._sender.cloud
         there: dict[int, object] = {}
-        span = {"dataStart": str(dots[0].time), "dataEnd": str(dots[-1].time)}
-        for query in ({}, span):
-
-            async def call(bearer: str, query: dict[str, str] = query) -> Answer:
-                answer = await cloud.get(path, query, bearer)
-                if answer.ok:
-                    _read_into(there, answer)
-                return answer
-
-            await self._sender.until_decided(lane.standing, key, call, fence)
+        await self._ask(lane, key, path, {}, there, fence)
+        span = {"dataStart": str(dots[0].time), "dataEnd": str(dots[-1].time), "count": str(READ_BACK_PAGE)}
+        page, shown = 0, READ_BACK_PAGE
+        while shown >= READ_BACK_PAGE - 1:  # one may be known already; a cut list would make dead letters
+            before = len(there)
+            await self._ask(lane, key, path, {**span, "page": str(page)}, there, fence)
+            page, shown = page + 1, len(there) - before
         return there
+
+    async def _ask(
+        self,
+        lane: Lane,
+        key: str,
+        path: str,
+        query: dict[str, str],
+        there: dict[int, object],
+        fence: Callable[[], None],
+    ) -> None:
+        cloud = self._sender.cloud
+
+        async def call(bearer: str) -> Answer:
+            answer = await cloud.get(path, query, bearer)
+            if answer.ok:
+                _read_into(there, answer)
+            return answer
+
+        await self._sender.until_decided(lane.standing, key, call, fence)
 
 
 def _read_into(there: dict[int, object], answer: Answer) -> None:
