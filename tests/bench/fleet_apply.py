@@ -22,12 +22,14 @@ from harness.sandbox import sandbox
 from harness.services import suite
 
 
-async def at_a_stretch(folder: Path, gateways: int, sensors: int, at_once: int) -> None:
+async def at_a_stretch(folder: Path, gateways: int, sensors: int, at_once: int, latency_ms: int) -> None:
     async with bus(folder / "bus") as running, sandbox(folder / "sandbox") as cloud:
         await running.lay()
         async with suite(running, cloud, folder / "services") as services:
             await services.start("auth")
             await services.start("registry")
+            if latency_ms:
+                await cloud.fault(match={"cloud": "thingplus"}, kind="latency", ms=latency_ms)
             applying = Applying(services, pattern(folder, gateways, sensors), at_once)
             for run in ("first", "second"):
                 begun = time.monotonic()
@@ -57,7 +59,7 @@ async def killed(folder: Path, gateways: int, sensors: int, at_once: int, kills:
 async def main(chosen: argparse.Namespace) -> None:
     sizes = (chosen.gateways, chosen.sensors, chosen.at_once)
     with tempfile.TemporaryDirectory() as folder:
-        await at_a_stretch(Path(folder), *sizes)
+        await at_a_stretch(Path(folder), *sizes, chosen.latency_ms)
     if chosen.kills:
         with tempfile.TemporaryDirectory() as folder:
             await killed(Path(folder), *sizes, chosen.kills, chosen.seed)
@@ -67,7 +69,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gateways", type=int, default=100)
     parser.add_argument("--sensors", type=int, default=50, help="of each gateway")
-    parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--at-once", type=int, default=64)
+    parser.add_argument("--latency-ms", type=int, default=0, help="of every answer of the cloud")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=6)
     asyncio.run(main(parser.parse_args()))

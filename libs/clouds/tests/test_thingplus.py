@@ -102,9 +102,9 @@ async def test_the_guides_bodies_are_sent_and_its_entities_come_back(cloud, reco
         await cloud.sensor(GATEWAY.id, SENSOR.id),
     ]
     listed = [
-        *await cloud.gateways(),
-        *await cloud.devices(GATEWAY.id),
-        *await cloud.sensors(GATEWAY.id),
+        *(await cloud.gateways(0, 10)).items,
+        *(await cloud.devices(GATEWAY.id)).items,
+        *(await cloud.sensors(GATEWAY.id)).items,
     ]
     for found, wanted in zip([*looked_up, *listed], [GATEWAY, DEVICE, SENSOR] * 2, strict=True):
         assert found.model_dump(exclude=TIMES) == wanted.model_dump(exclude=TIMES)

@@ -111,3 +111,27 @@ def test_a_typo_is_told_the_nearest():
     ]
     problem = refused(model_check.sensor_model, DeviceModel(id="d", sensors=sensors), wanted("temprature"))
     assert problem.hint == "did you mean 'temperature'?"
+
+
+def of(*kinds):
+    return DeviceModel(
+        id="d",
+        sensors=[SensorModel(type=t, model=m, driver_name=d, category=c) for t, m, d, c in kinds],
+    )
+
+
+def test_a_type_of_actuators_is_refused_even_when_the_request_does_not_say_so():
+    model = of(("led", "m", "d", "actuator"), ("power", "a", "d", "actuator"), ("power", "s", "d", "sensor"))
+    problem = refused(model_check.sensor_model, model, wanted("led"))
+    assert (problem.type.rpartition(":")[2], problem.field) == ("actuator", "type")
+    assert model_check.sensor_model(model, wanted("power")).category == "sensor"
+
+
+def test_a_type_that_stands_there_twice_is_told_apart_by_what_is_said_of_it():
+    model = of(("power", "one", "d1", "sensor"), ("power", "two", "d2", "sensor"))
+    assert model_check.sensor_model(model, wanted("power", model="two")).driver_name == "d2"
+    assert model_check.sensor_model(model, wanted("power")).model == "one"
+    problem = refused(model_check.sensor_model, model, wanted("power", driver_name="d1", model="two"))
+    assert (problem.field, problem.allowed) == ("model", ["one"])
+    problem = refused(model_check.sensor_model, model, wanted("power", driver_name="d3"))
+    assert (problem.field, problem.allowed) == ("driverName", ["d1", "d2"])

@@ -157,12 +157,20 @@ async def test_a_refusal_is_one_clear_error_and_a_repeat_may_succeed(made, statu
     assert made.once()
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_a_passing_refusal_asks_for_another_try(made, status):
-    made.cloud.fault = RefusedError(status, "", "later")
-    assert (await made.refused()).status == 503
+@pytest.mark.parametrize("status", [408, 425, 429, 444, 500, 503, 504, 600])
+async def test_a_passing_refusal_asks_for_another_try_when_the_cloud_said(made, status):
+    made.cloud.fault = RefusedError(status, "", "later", retry_after_s=7.0)
+    problem = await made.refused()
+    assert (problem.status, problem.retry_after) == (503, 7.0)
     await made.ensure()
     assert made.once()
+
+
+async def test_a_missing_scope_is_not_called_somebody_elses(made):
+    made.cloud.fault = RefusedError(403, "ACL_DENY", "no")
+    problem = await made.refused()
+    assert problem.type.endswith("no-scope")
+    assert "gateway" in (problem.hint or "")
 
 
 async def test_silence_after_acting_is_found_by_a_look(made):
@@ -188,13 +196,23 @@ async def test_a_garbled_answer_after_acting_is_mended_by_a_repeat(made):
     assert made.once()
 
 
-@pytest.mark.parametrize("state", ["intended", "registered"])
-async def test_a_death_before_either_write_is_mended_by_a_repeat(made, state):
-    made.store.dies_at = state
+async def test_a_death_before_the_intention_leaves_nothing(made):
+    made.store.dies_at = "intended"
     with pytest.raises(KeyboardInterrupt):
         await made.ensure()
+    assert made.cloud.posts == 0
     await made.ensure()
     assert made.once()
+
+
+async def test_a_death_before_the_record_is_mended_by_a_repeat_and_told_all_the_same(made):
+    made.store.dies_at = "registered"
+    with pytest.raises(KeyboardInterrupt):
+        await made.ensure()
+    assert made.events.told == [("device", "registered", "d")]
+    await made.ensure()
+    assert (made.state, made.cloud.made) == ("registered", 1)
+    assert set(made.events.told) == {("device", "registered", "d")}
 
 
 async def test_two_at_once_make_one(made):
@@ -222,3 +240,10 @@ async def test_what_the_cloud_has_is_adopted_once(made):
     assert made.events.told == [("device", "imported", "d")]
     assert await made.ensure() == WANTED
     assert made.cloud.posts == 0
+
+
+async def test_what_the_portal_changed_is_told_as_a_change(made):
+    await made.registrar.adopt("k", WANTED)
+    assert await made.registrar.adopt("k", OTHER)
+    assert made.events.told[1:] == [("device", "changed", "d")]
+    assert made.store.records["k"][0].entity.name == "another"

@@ -5,8 +5,9 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from ferry.clouds.errors import BadAnswerError, RefusedError
+from ferry.clouds.errors import BadAnswerError, RefusedError, clean
 from ferry.clouds.http import Answer, CloudHttp
+from ferry.clouds.thingplus_wire import Listed
 from ferry.contract.auth import Token
 from ferry.contract.ids import safe_id
 from ferry.contract.registry import Device, Gateway, GatewayModel, Sensor, Site
@@ -86,16 +87,18 @@ class ThingPlus:
         data = await self._find(f"{_of(owner)}/sensors/{safe_id(sensor)}")
         return None if data is None else _parsed(Sensor, {**data, "owner": owner})
 
-    async def gateways(self) -> list[Gateway]:
-        return [_gateway(item) for item in await self._all("/gateways")]
+    async def gateways(self, page: int, count: int) -> Listed[Gateway]:
+        """Page `page`, from 0, of `count` gateways."""
+        items = _items(await self._call("GET", "/gateways", params={"count": count, "page": page}))
+        return _listed(items, _gateway, more=len(items) == count)
 
-    async def devices(self, owner: str) -> list[Device]:
+    async def devices(self, owner: str) -> Listed[Device]:
         found = await self._all(f"{_of(owner)}/devices")
-        return [_parsed(Device, {**item, "owner": owner}) for item in found]
+        return _listed(found, lambda item: _parsed(Device, {**item, "owner": owner}))
 
-    async def sensors(self, owner: str) -> list[Sensor]:
+    async def sensors(self, owner: str) -> Listed[Sensor]:
         found = await self._all(f"{_of(owner)}/sensors")
-        return [_parsed(Sensor, {**item, "owner": owner}) for item in found]
+        return _listed(found, lambda item: _parsed(Sensor, {**item, "owner": owner}))
 
     async def _all(self, path: str) -> list[dict[str, Any]]:
         """A list in pages of 1000, counted from 0, until one is short."""
@@ -160,3 +163,15 @@ def _parsed(kind: type[P], data: dict[str, Any]) -> P:
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False)[:5])
         raise BadAnswerError(200, f"a {kind.__name__} that lacks or garbles {fields}") from None
+
+
+def _listed(
+    found: list[dict[str, Any]], read: Callable[[dict[str, Any]], P], *, more: bool = False
+) -> Listed[P]:
+    listed: Listed[P] = Listed([], [], more)
+    for item in found:
+        try:
+            listed.items.append(read(item))
+        except BadAnswerError as error:
+            listed.unreadable.append(clean(f"{item.get('id')}: {error}"))
+    return listed

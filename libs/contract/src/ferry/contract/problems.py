@@ -16,7 +16,8 @@ Answer = TypeVar("Answer", bound=BaseModel)
 class Problem(BaseModel):
     """RFC 9457 section 3.1, with the field that was wrong and what to do about it.
 
-    `status` follows HTTP's meaning: 4xx is the caller's to mend, 5xx is worth another try.
+    `status` follows HTTP's meaning: 4xx is the caller's to mend, 5xx is worth another try, after `retry_after`
+    seconds when whoever refused said so.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -28,6 +29,7 @@ class Problem(BaseModel):
     field: str | None = None
     allowed: list[str] | None = None
     hint: str | None = None
+    retry_after: float | None = None
 
 
 class ProblemError(Exception):
@@ -54,6 +56,7 @@ class ProblemError(Exception):
         field: str | None = None,
         allowed: list[str] | None = None,
         hint: str | None = None,
+        retry_after: float | None = None,
     ) -> Self:
         """`kind` is the last word of the problem's type, such as `unknown-model`."""
         return cls(
@@ -65,6 +68,7 @@ class ProblemError(Exception):
                 field=field,
                 allowed=allowed,
                 hint=hint,
+                retry_after=retry_after,
             ),
         )
 

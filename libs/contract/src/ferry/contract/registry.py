@@ -147,15 +147,21 @@ class SensorList(Message):
 
 
 class ImportRequest(Request):
-    """Takes over what the cloud has; `gateway` narrows it to one."""
+    """Takes over what the cloud has, a page of its gateways; `gateway` narrows it to one."""
 
     gateway: EntityId | None = None
+    page: Annotated[int, Field(ge=0)] = 0
+    """The page before's `next`."""
 
 
 class Imported(Message):
+    """How many are new or changed here; `unreadable` says of each entity that was left out, why."""
+
     gateways: int
     devices: int
     sensors: int
+    unreadable: list[str] = []
+    next: int | None = None
 
 
 Entity = TypeVar("Entity", bound=Gateway | Device | Sensor)

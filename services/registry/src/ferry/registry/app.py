@@ -12,6 +12,7 @@ from ferry.registry.fleet import Fleet
 from ferry.registry.handlers import Handlers
 from ferry.registry.registrar import Registrar
 from ferry.registry.settings import Settings
+from ferry.registry.takeover import Takeover
 from ferry.runtime.service import Service
 from ferry.runtime.tokens import Tokens
 
@@ -41,5 +42,5 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             Registrar("sensor", sensors, events, cloud.register_sensor, find_sensor),
         )
         fleet = Fleet(cloud, gateways, devices, registrars)
-        Handlers(fleet, gateways, devices, sensors).serve(service)
+        Handlers(fleet, Takeover(cloud, registrars), gateways, devices, sensors).serve(service)
         yield

@@ -1,6 +1,5 @@
 """The fleet's rules: what a request leaves out, what must be there before, and what may not be."""
 
-import asyncio
 import time
 import uuid
 from typing import Protocol
@@ -12,7 +11,6 @@ from ferry.contract.registry import (
     Device,
     Gateway,
     GatewayModel,
-    Imported,
     Record,
     RegisterDevice,
     RegisterGateway,
@@ -21,7 +19,7 @@ from ferry.contract.registry import (
     Site,
 )
 from ferry.registry import model_check
-from ferry.registry.registrar import Registrar, refused
+from ferry.registry.registrar import Registrar, refused, unreachable
 
 DEFAULT_MODEL = "52"
 """The Open API Gateway (guide, chapter 5.2)."""
@@ -31,9 +29,6 @@ MODEL_KEEP_S = 300.0
 class Cloud(Protocol):
     async def sites(self) -> list[Site]: ...
     async def gateway_model(self, model: str) -> GatewayModel: ...
-    async def gateways(self) -> list[Gateway]: ...
-    async def devices(self, owner: str) -> list[Device]: ...
-    async def sensors(self, owner: str) -> list[Sensor]: ...
 
 
 class Gateways(Protocol):
@@ -81,12 +76,13 @@ class Fleet:
 
     async def register_device(self, asked: RegisterDevice) -> Device:
         owner = await self.gateway(asked.owner)
-        model = model_check.device_model(await self.model(owner.model), asked.model)
         device = asked.req_id or uuid.uuid4().hex
         key = registry.device_key(owner.id, device)
         known, _ = await self._devices.get(key)
+        name = asked.model or (known.entity.model if known else None)
+        model = model_check.device_model(await self.model(owner.model), name)
         if known is None and model.max is not None:
-            there, _ = await self._devices.page(registry.device_key(owner.id, "x")[:-1] + "*", 0, model.max)
+            there, _ = await self._devices.page(f"devices.{owner.id}.*", 0, model.max)
             model_check.check_room(model, sum(item.model == model.id for item in there))
         wanted = Device(id=device, owner=owner.id, name=asked.name, model=model.id)
         return await self._device.ensure(key, wanted)
@@ -142,7 +138,7 @@ class Fleet:
                 ) from None
             raise refused("gateway model", error) from None
         except CloudError as error:
-            raise _unreachable(error) from None
+            raise unreachable(error) from None
         self._models[model] = (time.monotonic() + MODEL_KEEP_S, found)
         return found
 
@@ -155,7 +151,7 @@ class Fleet:
         except RefusedError as error:
             raise refused("site", error) from None
         except CloudError as error:
-            raise _unreachable(error) from None
+            raise unreachable(error) from None
         self._sites = (time.monotonic() + MODEL_KEEP_S, found)
         return found
 
@@ -170,29 +166,3 @@ class Fleet:
             field="siteId",
             allowed=[site.id for site in sites],
         )
-
-    async def take_over(self, only: str | None) -> Imported:
-        """What was registered through the portal becomes known here."""
-        try:
-            found = [item for item in await self._cloud.gateways() if only in (None, item.id)]
-            counts = [0, 0, 0]
-            for gateway in found:
-                counts[0] += await self._gateway.adopt(registry.gateway_key(gateway.id), gateway)
-                devices, sensors = await asyncio.gather(
-                    self._cloud.devices(gateway.id), self._cloud.sensors(gateway.id)
-                )
-                for device in devices:
-                    counts[1] += await self._device.adopt(registry.device_key(gateway.id, device.id), device)
-                for sensor in sensors:
-                    counts[2] += await self._sensor.adopt(registry.sensor_key(gateway.id, sensor.id), sensor)
-        except RefusedError as error:
-            raise refused("list", error) from None
-        except CloudError as error:
-            raise _unreachable(error) from None
-        return Imported(gateways=counts[0], devices=counts[1], sensors=counts[2])
-
-
-def _unreachable(error: CloudError) -> ProblemError:
-    return ProblemError.of(
-        "cloud-unreachable", 503, "Thing+ did not answer", detail=str(error), hint="ask again"
-    )

@@ -9,7 +9,6 @@ from ferry.contract.registry import (
     GatewayId,
     GatewayList,
     GatewayModel,
-    Imported,
     ImportRequest,
     ListRequest,
     ModelRequest,
@@ -24,14 +23,21 @@ from ferry.contract.registry import (
 )
 from ferry.registry.bucket import Bucket
 from ferry.registry.fleet import Fleet
+from ferry.registry.takeover import Takeover
 from ferry.runtime.service import Service
 
 
 class Handlers:
     def __init__(
-        self, fleet: Fleet, gateways: Bucket[Gateway], devices: Bucket[Device], sensors: Bucket[Sensor]
+        self,
+        fleet: Fleet,
+        takeover: Takeover,
+        gateways: Bucket[Gateway],
+        devices: Bucket[Device],
+        sensors: Bucket[Sensor],
     ) -> None:
         self._fleet = fleet
+        self._takeover = takeover
         self._gateways = gateways
         self._devices = devices
         self._sensors = sensors
@@ -71,9 +77,6 @@ class Handlers:
         items, following = await self._sensors.page(keys, asked.after, asked.limit)
         return SensorList(items=items, next=following)
 
-    async def take_over(self, asked: ImportRequest) -> Imported:
-        return await self._fleet.take_over(asked.gateway)
-
     def serve(self, service: Service) -> None:
         service.serve(subjects.REGISTRY_SITES_LIST, SitesRequest, self.list_sites)
         service.serve(subjects.REGISTRY_MODELS_GET, ModelRequest, self.get_model)
@@ -86,7 +89,7 @@ class Handlers:
         service.serve(subjects.REGISTRY_SENSORS_REGISTER, RegisterSensor, self._fleet.register_sensor)
         service.serve(subjects.REGISTRY_SENSORS_GET, OwnedId, self.get_sensor)
         service.serve(subjects.REGISTRY_SENSORS_LIST, ListRequest, self.list_sensors)
-        service.serve(subjects.REGISTRY_CLOUD_IMPORT, ImportRequest, self.take_over)
+        service.serve(subjects.REGISTRY_CLOUD_IMPORT, ImportRequest, self._takeover.page)
 
 
 def _unknown(noun: str, asked: OwnedId) -> ProblemError:

@@ -50,34 +50,48 @@ def check_room(model: DeviceModel, there: int) -> None:
 
 
 def sensor_model(model: DeviceModel, wanted: RegisterSensor) -> SensorModel:
-    """What belongs to the sensor's type; what the request says of it must agree. Raises ProblemError."""
+    """What belongs to the sensor's type; what the request says of it must agree. Raises ProblemError.
+
+    A type may stand in the model more than once, with other drivers or models: the first that agrees is it.
+    """
     if wanted.category == "actuator":
-        raise ProblemError.of(
-            "actuator",
-            422,
-            "actuators cannot be linked over HTTPS",
-            field="category",
-            allowed=["sensor"],
-            detail="Thing+ supports them with its own gateway software only (guide, chapters 1 and 7)",
-        )
-    found = next((item for item in model.sensors if item.type == wanted.type), None)
-    if found is None:
-        raise _unknown("type", wanted.type, [item.type for item in model.sensors], f"device model {model.id}")
-    for field, given, expected in (
-        ("driverName", wanted.driver_name, found.driver_name),
-        ("model", wanted.model, found.model),
-        ("category", wanted.category, found.category),
-    ):
-        if given is not None and given != expected:
-            raise ProblemError.of(
-                "mismatch",
-                422,
-                f"a sensor of type {wanted.type} has {field} {expected}, not {given}",
-                field=field,
-                allowed=[expected],
-                hint=f"leave {field} out and it is filled in",
-            )
-    return found
+        raise _actuator("category")
+    found = [item for item in model.sensors if item.type == wanted.type]
+    if not found:
+        raise _unknown("type", wanted.type, {item.type for item in model.sensors}, f"device model {model.id}")
+    if all(item.category == "actuator" for item in found):
+        raise _actuator("type")
+    found = [item for item in found if item.category != "actuator"]
+    for field, name in (("driverName", "driver_name"), ("model", "model"), ("category", "category")):
+        given = getattr(wanted, name)
+        agreeing = [item for item in found if given in (None, getattr(item, name))]
+        if not agreeing:
+            raise _mismatch(wanted.type, field, given, {getattr(item, name) for item in found})
+        found = agreeing
+    return found[0]
+
+
+def _actuator(field: str) -> ProblemError:
+    return ProblemError.of(
+        "actuator",
+        422,
+        "actuators cannot be linked over HTTPS",
+        field=field,
+        allowed=["sensor"] if field == "category" else None,
+        detail="Thing+ supports them with its own gateway software only (guide, chapters 1 and 7)",
+    )
+
+
+def _mismatch(kind: str, field: str, given: str, expected: Iterable[str]) -> ProblemError:
+    allowed = sorted(expected)
+    return ProblemError.of(
+        "mismatch",
+        422,
+        f"a sensor of type {kind} has {field} {' or '.join(allowed)}, not {given}",
+        field=field,
+        allowed=allowed,
+        hint=f"leave {field} out and it is filled in",
+    )
 
 
 def _unknown(field: str, given: str | None, allowed: Iterable[str], where: str) -> ProblemError:

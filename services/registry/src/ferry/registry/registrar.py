@@ -13,6 +13,13 @@ from ferry.registry.bucket import ConflictError
 E = TypeVar("E", bound=Gateway | Device | Sensor)
 TIMES = {"mtime", "ctime"}
 TRIES = 5
+PASSING = {408, 425, 429, 444, 600}
+"""Besides 5xx, what Thing+ answers when another try may help."""
+REFUSALS = {
+    403: ("not-yours", "this {noun} belongs to another account"),
+    404: ("not-found", "Thing+ does not know what the {noun} refers to"),
+    471: ("plan-full", "the Thing+ plan has no room for more"),
+}
 
 
 class Store(Protocol[E]):
@@ -51,10 +58,11 @@ class Registrar(Generic[E]):
                 if record is None or not _alike(record.entity, wanted):
                     revision = await self._store.put(key, "intended", wanted, revision)
                 entity = await self._at_cloud(wanted)
+                # Before the record: a crash between the two tells it twice, never not at all.
+                await self._events.emit(self._noun, "registered", entity)
                 await self._store.put(key, "registered", entity, revision)
             except ConflictError:
                 continue  # somebody registers the same: what came of it is read anew
-            await self._events.emit(self._noun, "registered", entity)
             return entity
         raise ProblemError.of(
             "busy", 503, f"too many requests for {self._noun} {wanted.id} at once", hint="try again"
@@ -64,13 +72,14 @@ class Registrar(Generic[E]):
         """Takes over what the cloud has. False when it was known, and the same."""
         for _ in range(TRIES):
             record, revision = await self._store.get(key)
-            if record is not None and record.state == "registered" and _alike(record.entity, entity):
+            known = record is not None and record.state == "registered"
+            if record is not None and known and _alike(record.entity, entity):
                 return False
+            await self._events.emit(self._noun, "changed" if known else "imported", entity)
             try:
                 await self._store.put(key, "registered", entity, revision)
             except ConflictError:
                 continue
-            await self._events.emit(self._noun, "imported", entity)
             return True
         return False
 
@@ -79,7 +88,7 @@ class Registrar(Generic[E]):
             return await self._register(wanted)
         except UnreachableError as error:
             if not error.ambiguous:
-                raise self._unreachable(error) from None
+                raise unreachable(error) from None
             return await self._after_silence(wanted, error)
         except RefusedError as error:
             if error.status == 409:  # noqa: PLR2004 - HTTP's number says it best
@@ -88,13 +97,13 @@ class Registrar(Generic[E]):
                     return self._same(wanted, found)
             raise refused(self._noun, error) from None
         except CloudError as error:
-            raise self._unreachable(error) from None
+            raise unreachable(error) from None
 
     async def _after_silence(self, wanted: E, error: CloudError) -> E:
         """The cloud may have acted: a POST is not repeated before it was looked for."""
         found = await self._found(wanted)
         if found is None:
-            raise self._unreachable(error)
+            raise unreachable(error)
         return self._same(wanted, found)
 
     async def _found(self, wanted: E) -> E | None:
@@ -103,7 +112,7 @@ class Registrar(Generic[E]):
         except RefusedError as error:
             raise refused(self._noun, error) from None
         except CloudError as error:
-            raise self._unreachable(error) from None
+            raise unreachable(error) from None
 
     def _same(self, wanted: E, there: E) -> E:
         differs = _differences(wanted, there)
@@ -120,15 +129,6 @@ class Registrar(Generic[E]):
             hint="ask for the same, or choose another id",
         )
 
-    def _unreachable(self, error: CloudError) -> ProblemError:
-        return ProblemError.of(
-            "cloud-unreachable",
-            503,
-            "Thing+ did not answer",
-            detail=str(error),
-            hint="ask again: the same request goes on where this one stopped",
-        )
-
 
 def _alike(one: E, other: E) -> bool:
     return not _differences(one, other)
@@ -141,17 +141,34 @@ def _differences(wanted: E, there: E) -> dict[str, tuple[object, object]]:
 
 
 def refused(noun: str, error: RefusedError) -> ProblemError:
-    kinds = {
-        403: ("not-yours", f"this {noun} belongs to another account"),
-        404: ("not-found", f"Thing+ does not know what the {noun} refers to"),
-        471: ("plan-full", "the Thing+ plan has no room for more"),
-    }
-    kind, title = kinds.get(error.status, ("refused", f"Thing+ refused the {noun}"))
-    passing = error.status in {408, 425, 429} or 500 <= error.status < 600  # noqa: PLR2004
+    """The cloud's refusal in our words, and its own as the detail; worth another try when it passes by itself."""
+    passing = error.status in PASSING or 500 <= error.status < 600  # noqa: PLR2004
+    if passing:
+        return ProblemError.of(
+            "refused",
+            503,
+            f"Thing+ refused the {noun} for now",
+            detail=str(error),
+            hint="ask again later",
+            retry_after=error.retry_after_s,
+        )
+    if error.status == 403 and error.code == "ACL_DENY":  # noqa: PLR2004
+        return ProblemError.of(
+            "no-scope",
+            403,
+            f"the OAuth client may not do this with a {noun}",
+            detail=str(error),
+            hint="its scopes must have `gateway` and `site-read` (guide, chapter 3)",
+        )
+    kind, title = REFUSALS.get(error.status, ("refused", "Thing+ refused the {noun}"))
+    return ProblemError.of(kind, error.status, title.format(noun=noun), detail=str(error))
+
+
+def unreachable(error: CloudError) -> ProblemError:
     return ProblemError.of(
-        kind,
-        503 if passing else error.status,
-        title,
+        "cloud-unreachable",
+        503,
+        "Thing+ did not answer",
         detail=str(error),
-        hint="ask again later" if passing else None,
+        hint="ask again: the same request goes on where this one stopped",
     )

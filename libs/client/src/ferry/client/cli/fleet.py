@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ferry.client import fleet_file, fleet_plan
+from ferry.client import fleet_apply, fleet_file, fleet_plan
 from ferry.client.bus import Bus
 from ferry.client.cli.terminal import as_json, fail, on_bus, print_json
+from ferry.client.fleet_apply import Applied
 from ferry.client.fleet_file import (
     DeclaredDevice,
     DeclaredGateway,
@@ -19,7 +21,7 @@ from ferry.client.fleet_file import (
     Fleet,
     FleetFile,
 )
-from ferry.client.fleet_plan import Applied, Plan, Registered
+from ferry.client.fleet_plan import Plan, Registered
 from ferry.contract import subjects
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Imported, ImportRequest
@@ -60,7 +62,7 @@ def plan(file: Path, as_json: bool) -> None:
 @_file
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
-    "--at-once", type=click.IntRange(1, 256), default=16, show_default=True, help="Requests at a time."
+    "--at-once", type=click.IntRange(1, 256), default=64, show_default=True, help="Most requests at a time."
 )
 @as_json
 def apply(file: Path, yes: bool, at_once: int, as_json: bool) -> None:
@@ -72,15 +74,42 @@ def apply(file: Path, yes: bool, at_once: int, as_json: bool) -> None:
         sys.exit(FAILED)
     done = _apply(found, at_once) if found.create else Applied()
     if as_json:
-        failed = [{"noun": noun, "id": one, "problem": str(error)} for noun, one, error in done.failed]
-        print_json(
-            {"created": done.created, "same": found.same, "differ": len(found.differ), "failed": failed}
-        )
+        print_json(_outcome(found, done))
     else:
-        click.echo(f"{done.created} registered, {found.same} were there, {len(done.failed)} failed")
-        for noun, one, error in done.failed[:SHOWN]:
-            click.echo(f"  {noun} {one}: {error}", err=True)
+        click.echo(
+            f"{done.created} registered, {found.same} were there, {len(done.failed)} failed"
+            + (f", {done.skipped} not tried as what they belong to failed" if done.skipped else "")
+        )
+        _show_failed(done)
     sys.exit(FAILED if done.failed or found.differ else 0)
+
+
+def _outcome(found: Plan, done: Applied) -> dict[str, Any]:
+    failed = [
+        {"noun": noun, **_shown(asked), "problem": error.problem.model_dump(exclude_none=True)}
+        for noun, asked, error in done.failed
+    ]
+    counts = {"created": done.created, "same": found.same, "differ": len(found.differ)}
+    return {**counts, "skipped": done.skipped, "failed": failed}
+
+
+def _show_failed(done: Applied) -> None:
+    """Alike failures are one line: a fleet's thousand sensors of one wrong type are one mistake."""
+    alike: dict[str, list[str]] = {}
+    for noun, asked, error in done.failed:
+        alike.setdefault(_in_words(error), []).append(f"{noun} {asked.req_id}")
+    for words, which in list(alike.items())[:SHOWN]:
+        more = f" and {len(which) - 1} more" if len(which) > 1 else ""
+        click.echo(f"  {which[0]}{more}: {words}", err=True)
+
+
+def _in_words(error: ProblemError) -> str:
+    allowed = error.problem.allowed
+    return f"{error}; allowed: {', '.join(allowed)}" if allowed else str(error)
+
+
+def _shown(asked: BaseModel) -> dict[str, Any]:
+    return asked.model_dump(exclude_none=True, by_alias=True)
 
 
 def _apply(found: Plan, at_once: int) -> Applied:
@@ -89,7 +118,7 @@ def _apply(found: Plan, at_once: int) -> Applied:
         task = progress.add_task("", total=len(found.create))
 
         async def work(bus: Bus) -> Applied:
-            return await fleet_plan.apply(bus, found, at_once, lambda: progress.advance(task))
+            return await fleet_apply.apply(bus, found, at_once, lambda: progress.advance(task))
 
         return on_bus(work)
 
@@ -99,16 +128,29 @@ def _apply(found: Plan, at_once: int) -> Applied:
 @as_json
 def import_(gateway: str | None, as_json: bool) -> None:
     """Take over what was registered through the portal."""
-
-    async def work(bus: Bus) -> Imported:
-        asked = ImportRequest(gateway=gateway)
-        return await bus.ask(subjects.REGISTRY_CLOUD_IMPORT, asked, Imported, timeout_s=300)
-
-    done = on_bus(work)
+    done = on_bus(lambda bus: _take_over(bus, gateway))
     if as_json:
         print_json(done)
-    else:
-        click.echo(f"taken over: {done.gateways} gateways, {done.devices} devices, {done.sensors} sensors")
+        return
+    click.echo(f"taken over: {done.gateways} gateways, {done.devices} devices, {done.sensors} sensors")
+    for words in done.unreadable[:SHOWN]:
+        click.echo(f"  left out: {words}", err=True)
+
+
+async def _take_over(bus: Bus, gateway: str | None) -> Imported:
+    total = Imported(gateways=0, devices=0, sensors=0)
+    page: int | None = 0
+    while page is not None:
+        asked = ImportRequest(gateway=gateway, page=page)
+        part = await bus.ask(subjects.REGISTRY_CLOUD_IMPORT, asked, Imported)
+        total = Imported(
+            gateways=total.gateways + part.gateways,
+            devices=total.devices + part.devices,
+            sensors=total.sensors + part.sensors,
+            unreadable=total.unreadable + part.unreadable,
+        )
+        page = part.next
+    return total
 
 
 @click.command()
@@ -174,7 +216,7 @@ def _show(found: Plan) -> None:
 
 def _plain(found: Plan) -> dict[str, Any]:
     return {
-        "create": [{"noun": noun, **asked.model_dump(exclude_none=True)} for noun, asked in found.create],
+        "create": [{"noun": noun, **_shown(asked)} for noun, asked in found.create],
         "differ": [
             {
                 "noun": one.noun,
