@@ -1,14 +1,16 @@
 """A fleet by one command: at a stretch, again, killed on the way, interrupted, and taken over from the portal."""
 
 import asyncio
+import json
 import os
 import random
 
+import httpx
 import pytest
 
 from harness.fleets import FERRY, Applying, pattern
 from harness.processes import Process
-from harness.services import lay_fleet
+from harness.services import bearer, lay_fleet
 
 GATEWAYS = int(os.environ.get("FERRY_FLEET_GATEWAYS", "6"))
 SENSORS = int(os.environ.get("FERRY_FLEET_SENSORS", "20"))
@@ -51,7 +53,8 @@ async def test_one_apply_registers_all_and_a_second_writes_nothing(suite, regist
 
 async def test_killed_anywhere_and_run_again_it_finishes(suite, registry, tmp_path):
     applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS))
-    points = sorted(random.Random(SEED).sample(range(1, ENTITIES - 20), KILLS))
+    # Beyond the half, what was in flight could finish the fleet before the last kill.
+    points = sorted(random.Random(SEED).sample(range(1, ENTITIES // 2), KILLS))
     for number, point in enumerate(points):
         await applying.killed_at(point, registry_too=number % 2 == 1)
     said = await applying.to_the_end()
@@ -84,6 +87,44 @@ async def test_import_then_export_then_plan_shows_no_difference(suite, registry,
     code, text = await ferry(suite, "plan", str(file))
     assert code == 0, text
     assert "Plan: 0 to register, 0 differ, 0 unknown to the file, 10 unchanged." in text
+
+
+async def test_what_the_cloud_throttles_is_waited_for(suite, registry, sandbox, tmp_path):
+    throttled = {"method": "POST", "path": "*/sensors"}
+    await sandbox.fault(
+        match=throttled, kind="status", status=429, retry_after="1", rate=0.5, seed=6, for_s=4
+    )
+    said = await Applying(suite, pattern(tmp_path, 2, 20)).to_the_end()
+    assert (said["created"], said["failed"], said["skipped"]) == (44, [], 0)
+
+
+async def test_one_mistake_is_told_once_and_spares_the_others(suite, registry, tmp_path):
+    file = pattern(tmp_path, 2, 3)
+    file.write_text(file.read_text().replace("temperature", "temprature") + "  - name: Fine\n")
+    code, text = await ferry(suite, "apply", str(file), "--yes")
+    assert code == 1
+    assert "5 registered, 0 were there, 6 failed" in text
+    assert text.count("did you mean 'temperature'?") == 1
+
+
+async def test_import_takes_page_after_page_and_leaves_out_what_has_no_safe_id(suite, registry, sandbox):
+    await lay_fleet(suite.bus, sandbox, 12, 2)
+    client = await suite.bus.connect()
+    await client.jetstream().purge_stream("KV_ferry-registry")
+    await client.close()
+    sensor = {"reqId": "a.b", "name": "Dotted", "deviceId": "gateway-3-device", "category": "sensor"}
+    model = {"type": "temperature", "model": "openApiTemp", "driverName": "openApiSensor"}
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {await bearer(sandbox)}"}) as cloud:
+        answer = await cloud.post(f"{sandbox.thingplus}/gateways/gateway-3/sensors", json={**sensor, **model})
+        assert answer.status_code == 201, answer.text
+    code, text = await ferry(suite, "import", "--json")
+    assert code == 0, text
+    said = json.loads(text)
+    assert (said["gateways"], said["devices"], said["sensors"]) == (12, 12, 24)
+    assert len(said["unreadable"]) == 1
+    assert said["unreadable"][0].startswith("a.b: ")
+    code, text = await ferry(suite, "import", "--json")
+    assert json.loads(text)["sensors"] == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from ferry.contract.registry import (
 )
 from ferry.contract.registry import ListRequest as Listing
 from ferry.runtime.requests import ask
-from harness.processes import Process
+from harness.processes import Process, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = "87cd2a6e407511e7922eb724f8803770"
@@ -126,3 +127,25 @@ async def test_what_the_portal_registered_is_taken_over(suite, registry, nats_cl
     assert code == 0, text
     code, text = await ferry(suite, "gateways", "list")
     assert "gateway-0" in text
+
+
+@pytest.mark.parametrize("published_first", [False, True])
+async def test_a_new_sensors_first_reading_passes_within_a_second(
+    suite, registry, sandbox, nats_client, published_first
+):
+    await suite.start("telemetry")
+    await register(nats_client, sensor="known")
+    subject = subjects.sensor_series(GATEWAY, "probe")
+    body = b'{"value": "36.5", "time": 1495715734508}'
+    if published_first:
+        await nats_client.jetstream().publish(subject, body)
+    await register(nats_client)
+    begun = time.monotonic()
+    if not published_first:
+        await nats_client.jetstream().publish(subject, body)
+
+    async def arrived():
+        return await sandbox.series(GATEWAY, "probe")
+
+    await eventually(arrived, within_s=5, what="the reading at the cloud")
+    assert time.monotonic() - begun < 1
