@@ -61,6 +61,11 @@ async def test_a_replica_killed_while_refreshing_is_replaced_within_seconds(
     cloud.hold = asyncio.Event()
     async with auth_processes(bus, thingplus_env(cloud), tmp_path, 3) as replicas:
         victim = await asking(replicas)
+
+        async def asked() -> bool:
+            return cloud.count(TOKEN_PATH) == 1
+
+        await eventually(asked, what="its request at the cloud")  # the log line comes a moment earlier
         await victim.kill()
         begun = time.monotonic()
         cloud.hold.set()
