@@ -63,7 +63,7 @@ async def test_a_replica_killed_while_refreshing_is_replaced_within_seconds(
         victim = await asking(replicas)
 
         async def asked() -> bool:
-            return cloud.count(TOKEN_PATH) == 1
+            return bool(cloud.count(TOKEN_PATH) == 1)
 
         await eventually(asked, what="its request at the cloud")  # the log line comes a moment earlier
         await victim.kill()
