@@ -111,6 +111,23 @@ async def test_a_cloud_that_fails_and_comes_back(tmp_path, fault):
         assert await ring.dead() == []
 
 
+async def test_an_outage_that_a_lone_replica_partly_slept_through(tmp_path):
+    async with arena(tmp_path, seed=SEED, replicas=1) as ring:
+
+        async def sleep() -> None:
+            await asyncio.sleep(0.3)
+            await ring.sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="status", status=503)
+            await asyncio.sleep(1)
+            ring.replicas[0].process.send(signal.SIGSTOP)
+            await asyncio.sleep(3)
+            ring.replicas[0].process.send(signal.SIGCONT)
+            await asyncio.sleep(1)
+            await ring.sandbox.heal()
+
+        await publish_while(ring, sleep(), per_sensor=400)
+        assert await ring.dead() == []
+
+
 async def test_all_tokens_revoked_at_once(tmp_path):
     async with arena(tmp_path, seed=SEED) as ring:
 

@@ -74,3 +74,26 @@ def test_the_limit_shrinks_once_a_round_and_grows_slowly():
     for _ in range(200):
         limiter.good()
     assert 12 < limiter.limit < 40
+
+
+class TickingBreaker(Breaker):
+    """The clock ticks between two looks at it: refused a moment before its time, and then it is past."""
+
+    def allows(self, now: float) -> bool:
+        return super().allows(now - 0.001)
+
+
+async def test_whoever_waits_is_woken_though_the_clock_ticks_between_two_looks():
+    gate = Gate(Limiter(4), TickingBreaker(open_s=0.05, open_max_s=0.1))
+    await trip(gate)
+    gate.breaker.until = asyncio.get_running_loop().time()
+    await asyncio.wait_for(gate.enter(), 1)
+
+
+async def test_a_waiter_that_gave_up_takes_no_probe_with_it(gate):
+    await trip(gate)
+    gone = asyncio.create_task(gate.enter())
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    await asyncio.wait_for(gate.enter(), 1)

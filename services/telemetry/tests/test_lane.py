@@ -78,6 +78,14 @@ def test_a_failing_lane_sheds_the_newest_and_remembers_it():
     assert not offer(lane, 6, 6)
 
 
+def test_what_was_given_back_and_then_buried_holds_up_nobody():
+    lane = Lane(ADDRESS)
+    offer(lane, 1, 1, room=1)
+    assert not offer(lane, 2, 2, room=1)
+    lane.forget(2)
+    assert offer(lane, 3, 3, room=9)
+
+
 @given(st.lists(st.tuples(st.integers(1, 30), st.booleans()), max_size=60), st.integers(1, 4))
 def test_whatever_comes_again_and_when_a_lane_takes_sequences_in_order(deliveries, room):
     lane = Lane(ADDRESS)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 
@@ -70,7 +71,20 @@ class Arena:
             except (TimeoutError, nats.js.errors.Error):
                 return False
 
-        await eventually(empty, within_s=within_s, what="an empty FERRY_READINGS")
+        try:
+            await eventually(empty, within_s=within_s, what="an empty FERRY_READINGS")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{await self._why()}") from None
+
+    async def _why(self) -> str:
+        """What telemetry and its logs say when the stream does not empty."""
+        try:
+            state = await self.client.request("ferry.v1.telemetry.state.get", b"{}", timeout=5)
+            said = state.data.decode()
+        except (TimeoutError, nats.errors.Error) as error:
+            said = f"no state: {type(error).__name__}"
+        logs = "\n".join(replica.process.text()[-2000:] for replica in self.replicas)
+        return f"{said}\n{logs}"
 
     async def dead(self) -> list[tuple[str, str | None, bytes]]:
         jetstream = self.client.jetstream()

@@ -66,7 +66,12 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         journey = Journey(sender, Known(RegistryBucket(service.jetstream)), fates, chosen)
         leases = Leases(service.jetstream, replica, chosen.ack_wait_s)
         replicas = Replicas(replica, chosen.silent_s)
-        stream = ReadingsStream(service.nats, journey.accept, lambda: journey.has_room and gate.open)
+
+        def may_pull() -> bool:
+            # With nothing in hand there is nobody to probe an open breaker with: it would stay open for ever.
+            return journey.has_room and (gate.open or journey.in_hand == 0)
+
+        stream = ReadingsStream(service.nats, journey.accept, may_pull)
         ownership = Ownership(
             *(leases, replicas, stream, journey, fates),
             asleep_s=chosen.silent_s * 0.8,

@@ -6,7 +6,7 @@ from collections import deque
 from ferry.telemetry.breaker import Breaker
 from ferry.telemetry.limiter import Limiter
 
-PROBE_LANE = ""
+TICK_S = 0.001
 
 
 class Gate:
@@ -74,14 +74,20 @@ class Gate:
         self.breaker.pause(self._loop.time(), for_s)
 
     def _wake(self) -> None:
-        while self._waiting and self._admits():
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                self.limiter.in_use += 1
-                waiter.set_result(None)
-        wait_s = self.breaker.until - self._loop.time()
-        if self._waiting and wait_s > 0 and self._timer is None:
+        while self._somebody_waits() and self._admits():
+            self.limiter.in_use += 1
+            self._waiting.popleft().set_result(None)
+        # Whom no request that is on its way will wake, the clock must: also when it has ticked since `_admits`.
+        on_its_way = self.breaker.state == "half_open" or not self.limiter.free
+        if self._waiting and not on_its_way and self._timer is None:
+            wait_s = max(TICK_S, self.breaker.until - self._loop.time())
             self._timer = self._loop.call_later(wait_s, self._on_timer)
+
+    def _somebody_waits(self) -> bool:
+        """Who gave up is dropped before the breaker is asked: it must not be given the only probe."""
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()
+        return bool(self._waiting)
 
     def _on_timer(self) -> None:
         self._timer = None

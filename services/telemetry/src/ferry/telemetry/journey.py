@@ -103,6 +103,7 @@ class Journey:
                 self._give_back(extra)
         if lane.absent and self._absent >= self._settings.unknown_messages:
             held.open = 1
+            lane.forget(held.sequence)
             self._condemn(held, Verdict(Reason.UNKNOWN_SENSOR, "too many readings wait for unknown sensors"))
             return
         if not lane.offer(held, points, room):

@@ -85,6 +85,11 @@ class Lane:
             self.given_back = deque(ordered)
         return False
 
+    def forget(self, sequence: int) -> None:
+        """It will not come again: nothing must wait behind it."""
+        if sequence in self.given_back:
+            self.given_back.remove(sequence)
+
     def shed(self, room: int) -> list[Held]:
         """What a failing lane has in hand beyond `room`, oldest first; the caller gives it back."""
         shed = [held for held, _ in self.waiting[room:]]

@@ -127,8 +127,10 @@ class Ownership:
         deadline = self._loop.time() + self._drain_s
         while self._journey.busy(partition) and self._loop.time() < deadline:
             await asyncio.sleep(0.005)
-        await self._fates.flush()
-        self._lose(partition)
+        try:
+            await self._fates.flush()
+        finally:
+            self._lose(partition)  # also when the bus is away: a draining partition would never pull again
         await self._leases.drop(partition.consumer)
 
     async def release_all(self) -> None:
