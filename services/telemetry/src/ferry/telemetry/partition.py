@@ -22,7 +22,20 @@ class Partition:
     lost: bool = False
     draining: bool = False
     broken: bool = False
-    """A lane failed by a mistake of ours: all in hand must come again."""
+    """A delivery was lost on its way, or a lane failed by a mistake of ours: all unacked must come again."""
+    next_delivery: int = 1
+    """The consumer's next delivery number; a higher one says that something was lost before it."""
+
+    @property
+    def pulls(self) -> bool:
+        return not (self.draining or self.lost or self.broken)
+
+    def takes(self, delivery: int) -> bool:
+        """False once a delivery is missing: what comes after it would overtake it."""
+        if delivery > self.next_delivery:
+            self.broken = True
+        self.next_delivery = delivery + 1
+        return self.pulls
 
     def fence(self) -> None:
         """Raises Fenced when what is in hand may be another replica's by now."""

@@ -59,7 +59,7 @@ class ReadingsStream:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{topology.READINGS.name}.{partition.consumer}"
         request = json.dumps({"batch": BATCH, "expires": int(EXPIRES_S * 1e9)}).encode()
         try:
-            while not (partition.draining or partition.lost or pull.suspect):
+            while partition.pulls and not pull.suspect:
                 if not self._has_room():
                     await asyncio.sleep(0.02)
                     continue
@@ -88,8 +88,13 @@ class ReadingsStream:
         pull.expected -= 1
         if pull.expected <= 0:
             pull.over.set()
-        if not partition.lost and not partition.draining:
-            self._accept(partition, _held(msg, published))
+        # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<sequence>.<delivery>.<ns>.<pending>[.<token>]
+        tokens = msg.reply.split(".")
+        at = 7 if len(tokens) > 9 else 5  # noqa: PLR2004 - the two lengths of an ack subject (ADR-15)
+        if partition.takes(int(tokens[at + 1])):
+            self._accept(partition, _held(msg, published, int(tokens[at]), int(tokens[at + 2])))
+        elif partition.broken:
+            pull.over.set()
 
     def _on_status(self, key: str, msg: Msg) -> None:
         found = self._partitions.get(key)
@@ -106,18 +111,15 @@ class ReadingsStream:
         pull.over.set()
 
 
-def _held(msg: Msg, published: str) -> Held:
-    # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<sequence>.<..>.<time ns>.<pending>[.<token>]
-    tokens = msg.reply.split(".")
-    at = 9 if len(tokens) > 9 else 7  # noqa: PLR2004 - the two lengths of an ack subject (ADR-15)
+def _held(msg: Msg, published: str, sequence: int, stored_ns: int) -> Held:
     headers = msg.headers
-    published_ms = int(tokens[at]) // 1_000_000
+    published_ms = stored_ns // 1_000_000
     if headers and PUBLISHED_AT in headers:
         with contextlib.suppress(ValueError):
             published_ms = min(published_ms, max(0, int(headers[PUBLISHED_AT])))
     body = msg.data
     return Held(
-        sequence=int(tokens[at - 2]),
+        sequence=sequence,
         ack=msg.reply,
         subject=published,
         body=body,
