@@ -1,4 +1,4 @@
-"""A cloud that answers every PUT at once and keeps nothing: what is measured is Ferry. `cloud.py PORT`."""
+"""A cloud that answers every PUT at once and keeps only their number: what is measured is Ferry. `cloud.py PORT`."""
 
 import asyncio
 import sys
@@ -11,13 +11,12 @@ ANSWER = (
     b'{"statusCode":200,"message":"OK","data":{"type":"series","time":"1495718672169","value":"36.3",'
     b'"srcDbType":"sensor","id":"series.sensor.tOZhgI"}}'
 )
-REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
-    len(ANSWER),
-    ANSWER,
-)
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(ANSWER)
 
 
 class Connection(asyncio.Protocol):
+    served = 0
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its bases
         self._parser = httptools.HttpRequestParser(self)
@@ -26,7 +25,8 @@ class Connection(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
-        self._transport.write(REPLY)
+        self._transport.write(REPLY + b"Served: %d\r\n\r\n" % Connection.served + ANSWER)
+        Connection.served += self._parser.get_method() == b"PUT"
 
 
 async def main(port: int) -> None:

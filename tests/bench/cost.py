@@ -1,29 +1,34 @@
-"""Processor time of the telemetry service for 100,000 readings, per PUT size: `python tests/bench/cost.py`.
+"""Processor time of the telemetry service for 100,000 readings beside a prototype's: `python tests/bench/cost.py`.
 
-Real nats-server, the whole service as a process, a cloud that costs nothing. Readings are published before the
-service starts, so that it finds them waiting; what start-up alone costs is measured and taken off.
+Real nats-server, the whole service as a process, a cloud that costs nothing; the two take turns. Readings are published
+before a start, so that they wait there; what start-up alone costs is measured and taken off.
 """
 
 import argparse
 import asyncio
-import json
 import os
 import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 
+import httpx
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from ferry.contract import registry, subjects, topology
-from harness.bus import Bus, bus
+from harness.bus import bus
 from harness.processes import eventually, free_port, process, python
 from harness.services import gateway_record, record, sensor_record
+
+Start = Callable[[str, str, int], tuple[list[str], dict[str, str]]]
+"""The command and environment for a bus, a cloud and so many points a PUT."""
 
 GATEWAYS = 20
 TICK = os.sysconf("SC_CLK_TCK")
@@ -60,41 +65,85 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-async def measure(
-    running: Bus, client: Client, cloud: str, per_put: int, readings: int, folder: Path
-) -> tuple[float, float, int]:
-    """Processor and wall seconds from start to the last reading, and the PUTs that were made."""
-    env = {
-        "FERRY_NATS__URL": running.url,
+def telemetry(bus_url: str, cloud: str, per_put: int) -> tuple[list[str], dict[str, str]]:
+    return python("ferry.telemetry"), {
+        "FERRY_NATS__URL": bus_url,
         "FERRY_HEALTH__PORT": str(free_port()),
         "FERRY_THINGPLUS__URL": cloud,
         "FERRY_TELEMETRY__PUT_MAX_POINTS": str(per_put),
         "FERRY_TELEMETRY__IMPLY_STATUS": "false",
         "FERRY_TELEMETRY__LANE_MESSAGES": "256",
     }
-    jetstream = client.jetstream()
-    await lay(client, per_put, readings)
-    started = time.perf_counter()
-    async with process("telemetry", python("ferry.telemetry"), folder, env) as telemetry:
+
+
+def prototype(bus_url: str, cloud: str, per_put: int) -> tuple[list[str], dict[str, str]]:
+    return [sys.executable, str(Path(__file__).with_name("prototype.py")), bus_url, cloud, str(per_put)], {}
+
+
+CONSUMERS: dict[Start, int] = {telemetry: topology.PARTITIONS, prototype: 1}
+
+
+@dataclass(frozen=True)
+class Place:
+    bus_url: str
+    client: Client
+    cloud: str
+    folder: Path
+
+
+async def measure(place: Place, start: Start, per_put: int, readings: int) -> float:
+    """Processor seconds from start to the last reading."""
+    jetstream = place.client.jetstream()
+    await lay(place.client, per_put, readings)
+    before = await puts_of(place.cloud)
+    command, env = start(place.bus_url, place.cloud, per_put)
+    async with process(start.__name__, command, place.folder, env) as running:
+
+        async def consumers() -> int:
+            return len(await jetstream.consumers_info("FERRY_READINGS"))
+
+        async def owned() -> bool:
+            return await consumers() == CONSUMERS[start]
 
         async def done() -> bool:
             return (await jetstream.stream_info("FERRY_READINGS")).state.messages == 0
 
-        async def owned() -> bool:
-            return len(await jetstream.consumers_info("FERRY_READINGS")) == topology.PARTITIONS
-
-        await eventually(owned, within_s=30, what="all partitions owned")
+        await eventually(owned, within_s=30, what="every consumer")
         await eventually(done, within_s=120, what="everything delivered")
-        spent = cpu_s(telemetry.child.pid), time.perf_counter() - started
-        assert (await jetstream.stream_info("FERRY_DEAD")).state.messages == 0
-        puts = await puts_of(client) if readings else 0
-        await telemetry.stop()
-    return (*spent, puts)
+        spent = cpu_s(running.child.pid)
+    for consumer in await jetstream.consumers_info("FERRY_READINGS"):
+        await jetstream.delete_consumer("FERRY_READINGS", consumer.name)
+    assert (await jetstream.stream_info("FERRY_DEAD")).state.messages == 0
+    puts = await puts_of(place.cloud) - before
+    least = readings // per_put
+    assert least <= puts <= 1.1 * least, f"{start.__name__} made {puts} PUTs for {least}"
+    return spent
 
 
-async def puts_of(client: Client) -> int:
-    state = await client.request(subjects.TELEMETRY_STATE_GET, b"{}", timeout=10)
-    return int(json.loads(state.data)["replicas"][0]["puts"])
+async def puts_of(cloud: str) -> int:
+    async with httpx.AsyncClient() as client:
+        return int((await client.get(cloud)).headers["Served"])
+
+
+async def compare(place: Place, readings: int, runs: int) -> None:
+    idle = {start: median([await measure(place, start, 1, 0) for _ in range(runs)]) for start in CONSUMERS}
+    print(
+        "start alone, taken off below: "
+        + ", ".join(f"{start.__name__} {s:.2f} s" for start, s in idle.items())
+    )
+    for per_put in (10, 2, 1):
+        spent: dict[Start, list[float]] = {start: [] for start in CONSUMERS}
+        for _ in range(runs):
+            for start in CONSUMERS:
+                spent[start].append(await measure(place, start, per_put, readings) - idle[start])
+        shown = (
+            f"{start.__name__} {median(s):.2f} ({min(s):.2f}-{max(s):.2f})" for start, s in spent.items()
+        )
+        ratios = sorted(ours / bare for ours, bare in zip(spent[telemetry], spent[prototype], strict=True))
+        print(
+            f"{readings} readings, {per_put:2d} per PUT: processor s, median: {', '.join(shown)}; "
+            f"ratio {median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+        )
 
 
 async def main(readings: int, runs: int) -> None:
@@ -108,19 +157,7 @@ async def main(readings: int, runs: int) -> None:
             command = [sys.executable, str(Path(__file__).with_name("cloud.py")), str(port)]
             async with process("cloud", command, folder):
                 base = f"http://127.0.0.1:{port}/v2"
-                starts = [(await measure(running, client, base, 1, 0, folder))[0] for _ in range(runs)]
-                print(f"start alone: cpu s median {median(starts):.2f}, taken off below")
-                for per_put in (10, 2, 1):
-                    spent = [
-                        await measure(running, client, base, per_put, readings, folder) for _ in range(runs)
-                    ]
-                    cpus = [cpu - median(starts) for cpu, _, _ in spent]
-                    print(
-                        f"{readings} readings, {per_put:2d} per PUT: "
-                        f"cpu s median {median(cpus):.2f} ({min(cpus):.2f}-{max(cpus):.2f}), "
-                        f"wall s median {median(wall for _, wall, _ in spent):.2f}, "
-                        f"PUTs {median(puts for _, _, puts in spent)}"
-                    )
+                await compare(Place(running.url, client, base, folder), readings, runs)
             await client.close()
 
 
