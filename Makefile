@@ -7,7 +7,7 @@ EDITABLES := $(foreach p,$(PACKAGES),-e $(p))
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: env
 env: .venv/.ready ## make .venv from the pinned and hashed requirements
@@ -19,12 +19,23 @@ env: .venv/.ready ## make .venv from the pinned and hashed requirements
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(EDITABLES)
 	@touch $@
 
+.venv-checkov/.ready: requirements/bootstrap.txt requirements/checkov.txt .venv/.ready
+	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv --without-pip .venv-checkov
+	@$(BIN)/uv pip install --quiet --python .venv-checkov/bin/python --require-hashes -r requirements/checkov.txt
+	@touch $@
+
 .PHONY: check
-check: env ## lint, types, import rules
+check: env check-deploy ## lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: check-deploy
+check-deploy: env .venv-checkov/.ready ## yamllint, hadolint, checkov over the rendered overlays
+	$(BIN)/yamllint --strict deploy docker-compose.yml examples .pre-commit-config.yaml
+	$(BIN)/hadolint --failure-threshold style Dockerfile
+	$(BIN)/python scripts/manifests.py .venv-checkov/bin/checkov
 
 .PHONY: test
 test: env ## every test, on a real nats-server
@@ -37,6 +48,11 @@ demo: env ## everything here, with real readings; DEMO_SECONDS=20 ends by itself
 .PHONY: run
 run: env ## everything here, without traffic; real clouds from .env
 	@$(BIN)/python scripts/suite.py
+
+.PHONY: images
+images: env ## build every image, pass the demo through the containers; NATS_IMAGE, PYTHON_IMAGE, DEMO_SECONDS
+	@$(BIN)/python scripts/build_images.py
+	@$(BIN)/python scripts/container_demo.py
 
 .PHONY: chaos
 chaos: env ## the promise under fire, the long form: ROUNDS=25 (minutes; at least 200 kills)
@@ -57,4 +73,4 @@ lock: env ## compile requirements/ anew (add UPGRADE=1 to take newer versions)
 
 .PHONY: clean
 clean: ## remove what make made
-	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-checkov .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

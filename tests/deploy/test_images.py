@@ -1,0 +1,55 @@
+"""The images: what is built is what the manifests name; and, asked for, the demo through the containers."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from build_images import BUILD_ARGUMENTS, VERSION, tag
+from container_engine import NoEngineError, find
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def test_every_image_that_a_manifest_names_is_built(overlay):
+    workloads = [one for one in overlay if one["kind"] in {"Deployment", "Job"}]
+    named = {one["spec"]["template"]["spec"]["containers"][0]["image"] for one in workloads}
+    built = {tag(name).partition(":")[0] for name in BUILD_ARGUMENTS}
+    assert {re.split("[:@]", image.rpartition("/")[2])[0] for image in named} <= built
+
+
+def test_local_runs_the_version_that_is_built(rendered):
+    images = re.findall(r"'image': '([^']+)'", str(rendered["local"]))
+    assert len(images) == len(BUILD_ARGUMENTS)
+    assert {image.rpartition(":")[2] for image in images} == {VERSION}
+
+
+def test_compose_builds_the_same_images():
+    arguments = {name: part["build"]["args"] for name, part in COMPOSE["services"].items() if "build" in part}
+    assert arguments == BUILD_ARGUMENTS
+
+
+@pytest.mark.skipif(
+    not os.environ.get("FERRY_IMAGES"),
+    reason="THE IMAGES WERE NEITHER BUILT NOR RUN: FERRY_IMAGES=1 does it (minutes; docker, or buildah and podman)",
+)
+@pytest.mark.timeout(1800)
+def test_the_demo_passes_through_the_containers():
+    try:
+        engine = find()
+    except NoEngineError as error:
+        pytest.fail(str(error))
+    for script in ("build_images.py", "container_demo.py"):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / script)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    published, delivered = map(int, re.findall(r"(\d+) (?:published|delivered)", done.stdout))
+    assert published == delivered > 0
+    assert "OtoSense sensor claimed" in done.stdout
+    left = engine.call("ps", "--all", "--format", "{{.Names}}")
+    assert not re.search(r"ferry-[0-9a-f]{8}-", left), "not cleaned up"
