@@ -66,7 +66,7 @@ async def registered(bus: Bus) -> Registered:
 
 async def _all(bus: Bus, subject: str, kind: type[L]) -> list[L]:
     pages: list[L] = []
-    after: int | None = 0
+    after: str | None = ""
     while after is not None:
         page = await bus.ask(subject, ListRequest(after=after, limit=PAGE), kind)
         pages.append(page)

@@ -127,23 +127,23 @@ class ListRequest(Request):
     """A page; `owner` narrows devices and sensors to one gateway. `after` is the page before's `next`."""
 
     owner: EntityId | None = None
-    after: int = 0
+    after: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,257}$")] = ""
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
 class GatewayList(Message):
     items: list[Gateway]
-    next: int | None = None
+    next: str | None = None
 
 
 class DeviceList(Message):
     items: list[Device]
-    next: int | None = None
+    next: str | None = None
 
 
 class SensorList(Message):
     items: list[Sensor]
-    next: int | None = None
+    next: str | None = None
 
 
 class ImportRequest(Request):

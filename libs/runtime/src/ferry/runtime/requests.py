@@ -32,11 +32,14 @@ def serve(
     service: str,
     subject: str,
     request: type[Asked],
-    handler: Callable[[Asked], Awaitable[BaseModel]],
+    handler: Callable[[Asked], Awaitable[BaseModel | bytes]],
     *,
     timeout_s: float,
 ) -> None:
-    """Answers `subject`; replicas share the work. Nothing a caller sends can end the service."""
+    """Answers `subject`; replicas share the work. Nothing a caller sends can end the service.
+
+    A handler that answers bytes has encoded the JSON itself.
+    """
 
     async def call(message: NatsMessage) -> None:
         raw = message.raw_message
@@ -46,7 +49,8 @@ def serve(
         try:
             async with asyncio.timeout(timeout_s):
                 answer = await handler(request.model_validate_json(message.body or b"{}"))
-            await raw.respond(answer.model_dump_json(exclude_none=True).encode())
+            body = answer if isinstance(answer, bytes) else answer.model_dump_json(exclude_none=True).encode()
+            await raw.respond(body)
         except Exception as error:  # noqa: BLE001 - the caller is told, whatever it was
             problem = _problem(subject, error)
             await client.publish(

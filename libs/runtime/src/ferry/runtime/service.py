@@ -56,7 +56,7 @@ class Service:
         return Events(self.jetstream, self.name)
 
     def serve(
-        self, subject: str, request: type[Asked], handler: Callable[[Asked], Awaitable[BaseModel]]
+        self, subject: str, request: type[Asked], handler: Callable[[Asked], Awaitable[BaseModel | bytes]]
     ) -> None:
         """Answers requests on `subject` once the lifespan has been entered."""
         requests.serve(self.broker, self.name, subject, request, handler, timeout_s=self.settings.request_s)

@@ -10,6 +10,8 @@ from ferry.contract.registry import Device, Gateway, Sensor
 from ferry.registry.bucket import Bucket
 from ferry.registry.fleet import Fleet
 from ferry.registry.handlers import Handlers
+from ferry.registry.lists import Lists
+from ferry.registry.log import BucketLog
 from ferry.registry.registrar import Registrar
 from ferry.registry.settings import Settings
 from ferry.registry.takeover import Takeover
@@ -22,9 +24,10 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     settings = cast("Settings", service.settings)
     async with CloudHttp(settings.thingplus.url, timeout_s=settings.thingplus.answer_s) as http:
         cloud = ThingPlus(http, Tokens(service.nats, "thingplus"))
-        gateways = Bucket(service.nats, service.jetstream, Gateway)
-        devices = Bucket(service.nats, service.jetstream, Device)
-        sensors = Bucket(service.nats, service.jetstream, Sensor)
+        gateways = Bucket(service.jetstream, Gateway)
+        devices = Bucket(service.jetstream, Device)
+        sensors = Bucket(service.jetstream, Sensor)
+        lists = Lists(BucketLog(service.nats))
         events = service.events
 
         async def find_gateway(wanted: Gateway) -> Gateway | None:
@@ -41,6 +44,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             Registrar("device", devices, events, cloud.register_device, find_device),
             Registrar("sensor", sensors, events, cloud.register_sensor, find_sensor),
         )
-        fleet = Fleet(cloud, gateways, devices, registrars)
-        Handlers(fleet, Takeover(cloud, registrars), gateways, devices, sensors).serve(service)
+        fleet = Fleet(cloud, gateways, devices, lists, registrars)
+        Handlers(fleet, Takeover(cloud, registrars), lists, devices, sensors).serve(service)
+        service.background(lists.load(), "lists")
         yield

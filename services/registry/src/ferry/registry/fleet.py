@@ -37,7 +37,10 @@ class Gateways(Protocol):
 
 class Devices(Protocol):
     async def get(self, key: str) -> tuple[Record[Device] | None, int]: ...
-    async def page(self, keys: str, after: int, limit: int) -> tuple[list[Device], int | None]: ...
+
+
+class Lists(Protocol):
+    async def devices(self, owner: str) -> list[Device]: ...
 
 
 class Fleet:
@@ -46,11 +49,13 @@ class Fleet:
         cloud: Cloud,
         gateways: Gateways,
         devices: Devices,
+        lists: Lists,
         registrars: tuple[Registrar[Gateway], Registrar[Device], Registrar[Sensor]],
     ) -> None:
         self._cloud = cloud
         self._gateways = gateways
         self._devices = devices
+        self._lists = lists
         self._gateway, self._device, self._sensor = registrars
         self._models: dict[str, tuple[float, GatewayModel]] = {}
         self._sites: tuple[float, list[Site]] = (0.0, [])
@@ -82,7 +87,7 @@ class Fleet:
         name = asked.model or (known.entity.model if known else None)
         model = model_check.device_model(await self.model(owner.model), name)
         if known is None and model.max is not None:
-            there, _ = await self._devices.page(f"devices.{owner.id}.*", 0, model.max)
+            there = await self._lists.devices(owner.id)
             model_check.check_room(model, sum(item.model == model.id for item in there))
         wanted = Device(id=device, owner=owner.id, name=asked.name, model=model.id)
         return await self._device.ensure(key, wanted)

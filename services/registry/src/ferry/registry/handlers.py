@@ -4,10 +4,8 @@ from ferry.contract import registry, subjects
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import (
     Device,
-    DeviceList,
     Gateway,
     GatewayId,
-    GatewayList,
     GatewayModel,
     ImportRequest,
     ListRequest,
@@ -17,12 +15,12 @@ from ferry.contract.registry import (
     RegisterGateway,
     RegisterSensor,
     Sensor,
-    SensorList,
     SiteList,
     SitesRequest,
 )
 from ferry.registry.bucket import Bucket
 from ferry.registry.fleet import Fleet
+from ferry.registry.lists import Lists
 from ferry.registry.takeover import Takeover
 from ferry.runtime.service import Service
 
@@ -32,13 +30,13 @@ class Handlers:
         self,
         fleet: Fleet,
         takeover: Takeover,
-        gateways: Bucket[Gateway],
+        lists: Lists,
         devices: Bucket[Device],
         sensors: Bucket[Sensor],
     ) -> None:
         self._fleet = fleet
         self._takeover = takeover
-        self._gateways = gateways
+        self._lists = lists
         self._devices = devices
         self._sensors = sensors
 
@@ -63,19 +61,14 @@ class Handlers:
             raise _unknown("sensor", asked)
         return record.entity
 
-    async def list_gateways(self, asked: ListRequest) -> GatewayList:
-        items, following = await self._gateways.page("gateways.*", asked.after, asked.limit)
-        return GatewayList(items=items, next=following)
+    async def list_gateways(self, asked: ListRequest) -> bytes:
+        return await self._lists.page("gateways", None, asked.after, asked.limit)
 
-    async def list_devices(self, asked: ListRequest) -> DeviceList:
-        keys = f"devices.{asked.owner or '*'}.*"
-        items, following = await self._devices.page(keys, asked.after, asked.limit)
-        return DeviceList(items=items, next=following)
+    async def list_devices(self, asked: ListRequest) -> bytes:
+        return await self._lists.page("devices", asked.owner, asked.after, asked.limit)
 
-    async def list_sensors(self, asked: ListRequest) -> SensorList:
-        keys = f"sensors.{asked.owner or '*'}.*"
-        items, following = await self._sensors.page(keys, asked.after, asked.limit)
-        return SensorList(items=items, next=following)
+    async def list_sensors(self, asked: ListRequest) -> bytes:
+        return await self._lists.page("sensors", asked.owner, asked.after, asked.limit)
 
     def serve(self, service: Service) -> None:
         service.serve(subjects.REGISTRY_SITES_LIST, SitesRequest, self.list_sites)

@@ -20,7 +20,7 @@ from ferry.contract.registry import (
 )
 
 _owner = click.option("--gateway", "owner", help="Only of this gateway.")
-_after = click.option("--after", type=int, default=0, help="The page that begins after this number.")
+_after = click.option("--after", default="", help="The page after the one that ended with this.")
 _limit = click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 
 
@@ -48,7 +48,7 @@ def gateways() -> None:
 @_after
 @_limit
 @as_json
-def list_gateways(after: int, limit: int, as_json: bool) -> None:
+def list_gateways(after: str, limit: int, as_json: bool) -> None:
     """List gateways."""
 
     async def work(bus: Bus) -> GatewayList:
@@ -88,7 +88,7 @@ def devices() -> None:
 @_after
 @_limit
 @as_json
-def list_devices(owner: str | None, after: int, limit: int, as_json: bool) -> None:
+def list_devices(owner: str | None, after: str, limit: int, as_json: bool) -> None:
     """List devices."""
 
     async def work(bus: Bus) -> DeviceList:
@@ -129,7 +129,7 @@ def sensors() -> None:
 @_after
 @_limit
 @as_json
-def list_sensors(owner: str | None, after: int, limit: int, as_json: bool) -> None:
+def list_sensors(owner: str | None, after: str, limit: int, as_json: bool) -> None:
     """List sensors."""
 
     async def work(bus: Bus) -> SensorList:
@@ -168,6 +168,6 @@ def _show(entity: Gateway | Device | Sensor, as_json: bool) -> None:
         click.echo(f"{name}: {value}")
 
 
-def _say_more(following: int | None) -> None:
+def _say_more(following: str | None) -> None:
     if following is not None:
         click.echo(f"more: --after {following}")

@@ -1,0 +1,73 @@
+"""`ferry-registry` as a log: what was written since, by batched direct gets (NATS ADR-31)."""
+
+import asyncio
+import json
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.errors import APIError
+
+from ferry.registry.bucket import ANSWER_S, PREFIX, STREAM
+from ferry.registry.lists import Head, Written
+
+BATCH = 500
+"""Messages; a `get` that is asked for meanwhile waits behind at most so many."""
+DELETED = {"DEL", "PURGE"}
+
+
+class BucketLog:
+    """Every method raises TimeoutError or nats-py's errors."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def head(self) -> Head:
+        answer = await self._client.request(f"$JS.API.STREAM.INFO.{STREAM}", b"", timeout=ANSWER_S)
+        said = json.loads(answer.data)
+        if "error" in said:
+            raise APIError.from_error(said["error"])
+        return Head(said["created"], said["state"]["last_seq"], said["state"]["messages"])
+
+    async def since(self, sequence: int) -> list[Written]:
+        # Any filter but this one makes the server count through the whole bucket with each batch.
+        asked = {"seq": sequence, "next_by_subj": ">", "batch": BATCH}
+        batch = _Batch()
+        inbox = self._client.new_inbox()
+        answers = await self._client.subscribe(inbox, cb=batch.take)
+        try:
+            await self._client.publish(
+                f"$JS.API.DIRECT.GET.{STREAM}", json.dumps(asked).encode(), reply=inbox
+            )
+            async with asyncio.timeout(ANSWER_S):
+                await batch.ended
+        finally:
+            await answers.unsubscribe()
+        return batch.written
+
+
+class _Batch:
+    def __init__(self) -> None:
+        self.written: list[Written] = []
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def take(self, message: Msg) -> None:
+        try:
+            if not self.ended.done():
+                self._take(message)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the batch raises it
+            self.ended.set_exception(error)
+
+    def _take(self, message: Msg) -> None:
+        """204 ends a batch, 404 is one without a message."""
+        headers = message.headers or {}
+        status = headers.get("Status")
+        if status in {"204", "404"}:
+            self.ended.set_result(None)
+        elif status is not None:
+            raise APIError(code=int(status), description=headers.get("Description"))
+        elif self.written and int(headers["Nats-Last-Sequence"]) != self.written[-1].sequence:
+            raise TimeoutError  # one of the batch was lost on the way: nothing is left out in silence
+        else:
+            key = headers["Nats-Subject"].removeprefix(PREFIX)
+            body = None if headers.get("KV-Operation") in DELETED else message.data
+            self.written.append(Written(int(headers["Nats-Sequence"]), key, body))
