@@ -8,7 +8,7 @@ import pytest
 from nats.js.errors import APIError
 
 from ferry.contract import topology
-from harness.guarded import guarded
+from harness.bus import bus as a_bus
 from harness.processes import eventually
 
 ALICE = "ferry.v1.gateways.alice-gateway.sensors.s1.series"
@@ -18,7 +18,8 @@ BODY = json.dumps({"value": "1", "time": 1}).encode()
 
 @pytest.fixture
 async def bus(tmp_path):
-    async with guarded(tmp_path / "bus") as running:
+    async with a_bus(tmp_path / "bus", harness=False) as running:
+        await running.lay()
         yield running
 
 

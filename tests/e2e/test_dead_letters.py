@@ -23,9 +23,7 @@ async def ferry(suite):
         nonlocal ran
         ran += 1
         command = [str(Path(sys.executable).parent / "ferry"), *arguments]
-        started = await Process.start(
-            f"ferry-{ran}", command, suite.folder, {"FERRY_NATS__URL": suite.bus.url}
-        )
+        started = await Process.start(f"ferry-{ran}", command, suite.folder, suite.bus.env("operator"))
         code = await asyncio.wait_for(started.child.wait(), 30)
         return code, started.text()
 
@@ -44,14 +42,15 @@ async def settled(client, dead):
     await eventually(done, what=f"{dead} dead letters and an empty stream")
 
 
-async def test_dead_letters_are_found_by_filter_replayed_and_discarded(suite, nats_client, sandbox, ferry):
+async def test_dead_letters_are_found_by_filter_replayed_and_discarded(
+    suite, nats_client, publisher, sandbox, ferry
+):
     await suite.start("auth")
     await suite.start("telemetry", QUICK)
-    jetstream = nats_client.jetstream()
     early = subjects.sensor_series("gateway-0", "gateway-0-sensor-0")
     for moment in (1000, 2000):
-        await jetstream.publish(early, b'{"value":"7","time":%d}' % moment)
-    await jetstream.publish(subjects.sensor_series("elsewhere", "x"), b"{")
+        await publisher.jetstream().publish(early, b'{"value":"7","time":%d}' % moment)
+    await publisher.jetstream().publish(subjects.sensor_series("elsewhere", "x"), b"{")
     await settled(nats_client, 3)
 
     code, text = await ferry("dead", "list", "--json", "--gateway", "gateway-0")
@@ -81,17 +80,17 @@ async def test_dead_letters_are_found_by_filter_replayed_and_discarded(suite, na
     assert (await ferry("dead", "list"))[1].strip() == "no dead letters"
 
 
-async def test_a_replay_that_was_cut_short_may_be_done_again(suite, nats_client, sandbox, ferry):
+async def test_a_replay_that_was_cut_short_may_be_done_again(suite, nats_client, publisher, sandbox, ferry):
     await suite.start("auth")
     await suite.start("telemetry", QUICK)
     subject = subjects.sensor_series("gateway-0", "gateway-0-sensor-0")
-    await nats_client.jetstream().publish(subject, b'{"value":"7"}')
+    await publisher.jetstream().publish(subject, b'{"value":"7"}')
     await settled(nats_client, 1)
     letter = await nats_client.jetstream().get_msg("FERRY_DEAD", seq=1)
     await lay_fleet(suite.bus, sandbox, 1, 1)
     # A crash between publishing and deleting leaves both: what was published once comes again.
     again = {"Ferry-Published-At": letter.headers["Ferry-Published-At"]}
-    await nats_client.jetstream().publish(subject, letter.data, headers=again)
+    await publisher.jetstream().publish(subject, letter.data, headers=again)
     await settled(nats_client, 1)
     assert (await ferry("dead", "replay", "--all"))[0] == 0
     await settled(nats_client, 0)
@@ -99,14 +98,16 @@ async def test_a_replay_that_was_cut_short_may_be_done_again(suite, nats_client,
     assert [point["time"] for point in points] == [int(letter.headers["Ferry-Published-At"])]
 
 
-async def test_a_cloud_that_is_away_is_seen_in_status_and_nothing_is_lost(suite, nats_client, sandbox, ferry):
+async def test_a_cloud_that_is_away_is_seen_in_status_and_nothing_is_lost(
+    suite, nats_client, publisher, sandbox, ferry
+):
     await suite.start("auth")
     await suite.start("telemetry", QUICK)
     laid = await lay_fleet(suite.bus, sandbox, 1, 1)
-    await nats_client.jetstream().publish(subjects.sensor_series(*laid[0]), b'{"value":"1","time":1}')
+    await publisher.jetstream().publish(subjects.sensor_series(*laid[0]), b'{"value":"1","time":1}')
     await settled(nats_client, 0)
     await sandbox.process.kill()
-    await nats_client.jetstream().publish(subjects.sensor_series(*laid[0]), b'{"value":"2","time":2}')
+    await publisher.jetstream().publish(subjects.sensor_series(*laid[0]), b'{"value":"2","time":2}')
 
     async def shown():
         code, text = await ferry("status")
@@ -116,11 +117,13 @@ async def test_a_cloud_that_is_away_is_seen_in_status_and_nothing_is_lost(suite,
     assert await dead_count(nats_client) == 0
 
 
-async def test_a_wrong_password_is_seen_in_status_and_nothing_is_lost(suite, nats_client, sandbox, ferry):
+async def test_a_wrong_password_is_seen_in_status_and_nothing_is_lost(
+    suite, nats_client, publisher, sandbox, ferry
+):
     await suite.start("auth", {"FERRY_THINGPLUS__PASSWORD": "wrong"})
     await suite.start("telemetry", QUICK)
     laid = await lay_fleet(suite.bus, sandbox, 1, 1)
-    await nats_client.jetstream().publish(subjects.sensor_series(*laid[0]), b'{"value":"1","time":1}')
+    await publisher.jetstream().publish(subjects.sensor_series(*laid[0]), b'{"value":"1","time":1}')
 
     async def shown():
         code, text = await ferry("status")

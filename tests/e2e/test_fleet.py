@@ -29,9 +29,7 @@ async def registry(suite):
 
 async def ferry(suite, *arguments):
     name = f"ferry-{len(list(suite.folder.glob('ferry-*')))}"
-    started = await Process.start(
-        name, [str(FERRY), *arguments], suite.folder, {"FERRY_NATS__URL": suite.bus.url}
-    )
+    started = await Process.start(name, [str(FERRY), *arguments], suite.folder, suite.bus.env("operator"))
     return await asyncio.wait_for(started.child.wait(), 60), started.text()
 
 

@@ -43,7 +43,7 @@ async def register(client, gateway=GATEWAY, sensor="probe", kind="temperature", 
 async def ferry(suite, *arguments):
     command = [str(Path(sys.executable).parent / "ferry"), *arguments]
     name = f"ferry-{len(list(suite.folder.glob('ferry-*')))}"
-    started = await Process.start(name, command, suite.folder, {"FERRY_NATS__URL": suite.bus.url})
+    started = await Process.start(name, command, suite.folder, suite.bus.env("operator"))
     code = await asyncio.wait_for(started.child.wait(), 60)
     return code, started.text()
 
@@ -131,18 +131,18 @@ async def test_what_the_portal_registered_is_taken_over(suite, registry, nats_cl
 
 @pytest.mark.parametrize("published_first", [False, True])
 async def test_a_new_sensors_first_reading_passes_within_a_second(
-    suite, registry, sandbox, nats_client, published_first
+    suite, registry, sandbox, nats_client, publisher, published_first
 ):
     await suite.start("telemetry")
     await register(nats_client, sensor="known")
     subject = subjects.sensor_series(GATEWAY, "probe")
     body = b'{"value": "36.5", "time": 1495715734508}'
     if published_first:
-        await nats_client.jetstream().publish(subject, body)
+        await publisher.jetstream().publish(subject, body)
     await register(nats_client)
     begun = time.monotonic()
     if not published_first:
-        await nats_client.jetstream().publish(subject, body)
+        await publisher.jetstream().publish(subject, body)
 
     async def arrived():
         return await sandbox.series(GATEWAY, "probe")

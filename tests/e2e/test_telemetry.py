@@ -56,11 +56,11 @@ async def empty(client):
     await eventually(gone, what="an empty stream")
 
 
-async def test_a_reading_is_at_the_cloud_within_a_second(sandbox, nats_client, sensor):
-    await publish(nats_client, sensor, {"value": "36.5", "time": 1495715734508})
+async def test_a_reading_is_at_the_cloud_within_a_second(sandbox, nats_client, publisher, sensor):
+    await publish(publisher, sensor, {"value": "36.5", "time": 1495715734508})
     await arrived(sandbox, sensor, 1)  # the first one also fetches a token and looks the sensor up
     before = time.monotonic()
-    await publish(nats_client, sensor, {"value": 36.6, "time": 1495715734509})
+    await publish(publisher, sensor, {"value": 36.6, "time": 1495715734509})
     points = await arrived(sandbox, sensor, 2)
     assert time.monotonic() - before < 1
     assert [(point["time"], point["value"]) for point in points] == [
@@ -70,97 +70,105 @@ async def test_a_reading_is_at_the_cloud_within_a_second(sandbox, nats_client, s
     await empty(nats_client)
 
 
-async def test_a_reading_without_a_time_takes_the_moment_of_the_bus(sandbox, nats_client, sensor):
+async def test_a_reading_without_a_time_takes_the_moment_of_the_bus(sandbox, publisher, sensor):
     before = time.time() * 1000
-    await publish(nats_client, sensor, {"value": "1"})
-    await publish(nats_client, sensor, [{"value": "2"}, {"value": "3"}])
+    await publish(publisher, sensor, {"value": "1"})
+    await publish(publisher, sensor, [{"value": "2"}, {"value": "3"}])
     points = await arrived(sandbox, sensor, 3)
     assert [point["value"] for point in points] == ["1", "2", "3"]
     assert all(before - 1000 < point["time"] < before + 10_000 for point in points)
 
 
-async def test_what_no_cloud_can_take_is_a_dead_letter_with_its_reason(sandbox, nats_client, sensor):
+async def test_what_no_cloud_can_take_is_a_dead_letter_with_its_reason(
+    sandbox, nats_client, publisher, sensor
+):
     gateway, _ = sensor
-    await publish(nats_client, sensor, b"not json")
+    await publish(publisher, sensor, b"not json")
     assert await dead_reasons(nats_client, 1) == ["invalid_body"]
-    await publish(nats_client, sensor, {"value": True, "time": 1})
+    await publish(publisher, sensor, {"value": True, "time": 1})
     await dead_reasons(nats_client, 2)
-    await publish(nats_client, (gateway, "nobody"), {"value": "1", "time": 1})
+    await publish(publisher, (gateway, "nobody"), {"value": "1", "time": 1})
     await dead_reasons(nats_client, 3)
-    await nats_client.jetstream().publish(f"ferry.v1.gateways.{gateway}.nonsense", b"1")
+    await publisher.jetstream().publish(f"ferry.v1.gateways.{gateway}.nonsense", b"1")
     reasons = await dead_reasons(nats_client, 4)
     assert reasons[1:] == ["invalid_value", "unknown_sensor", "invalid_subject"]
     letter = await nats_client.jetstream().get_msg("FERRY_DEAD", seq=1)
     assert letter.data == b"not json"
     assert letter.headers["Ferry-Subject"] == f"ferry.v1.gateways.{gateway}.sensors.{sensor[1]}.series"
-    await publish(nats_client, sensor, {"value": "5", "time": 2000})
+    await publish(publisher, sensor, {"value": "5", "time": 2000})
     await arrived(sandbox, sensor, 1)
     await empty(nats_client)
 
 
-async def test_a_time_in_the_past_is_compared_before_it_is_called_one(sandbox, nats_client, sensor):
+async def test_a_time_in_the_past_is_compared_before_it_is_called_one(
+    sandbox, nats_client, publisher, sensor
+):
     for time_ms, value in ((1000, "1"), (2000, "2")):
-        await publish(nats_client, sensor, {"value": value, "time": time_ms})
+        await publish(publisher, sensor, {"value": value, "time": time_ms})
         await arrived(sandbox, sensor, time_ms // 1000)
-    await publish(nats_client, sensor, {"value": "1", "time": 1000})  # the same again: a publisher's retry
-    await publish(nats_client, sensor, {"value": "other", "time": 1000})
-    await publish(nats_client, sensor, {"value": "late", "time": 1500})
+    await publish(publisher, sensor, {"value": "1", "time": 1000})  # the same again: a publisher's retry
+    await publish(publisher, sensor, {"value": "other", "time": 1000})
+    await publish(publisher, sensor, {"value": "late", "time": 1500})
     assert await dead_reasons(nats_client, 2) == ["out_of_order", "out_of_order"]
     await empty(nats_client)
     assert len(await sandbox.series(*sensor)) == 2
 
 
-async def test_a_bad_reading_in_an_array_is_alone_in_the_dead_letters(sandbox, nats_client, sensor):
+async def test_a_bad_reading_in_an_array_is_alone_in_the_dead_letters(
+    sandbox, nats_client, publisher, sensor
+):
     await publish(
-        nats_client, sensor, [{"value": "1", "time": 1}, {"value": {}, "time": 2}, {"value": "3", "time": 3}]
+        publisher, sensor, [{"value": "1", "time": 1}, {"value": {}, "time": 2}, {"value": "3", "time": 3}]
     )
     points = await arrived(sandbox, sensor, 2)
     assert [point["value"] for point in points] in (["1", "3"], ["1", {}, "3"])
     await empty(nats_client)
 
 
-async def test_status_is_sent_and_the_latest_wins(sandbox, nats_client, sensor):
+async def test_status_is_sent_and_the_latest_wins(sandbox, nats_client, publisher, sensor):
     gateway, _ = sensor
-    await nats_client.jetstream().publish(
+    await publisher.jetstream().publish(
         f"ferry.v1.gateways.{gateway}.status", b'{"value":"on","validDuration":450}'
     )
-    await publish(nats_client, sensor, {"value": "err"}, "status")
+    await publish(publisher, sensor, {"value": "err"}, "status")
     await empty(nats_client)
     counters = await sandbox.get("/admin/requests", limit="50")
     puts = [request for request in counters if request["method"] == "PUT"]
     assert sum(request["path"].endswith("/status") for request in puts) == 2
 
 
-async def test_an_ambiguous_failure_is_neither_lost_nor_dead(sandbox, nats_client, sensor):
+async def test_an_ambiguous_failure_is_neither_lost_nor_dead(sandbox, nats_client, publisher, sensor):
     await sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="reset_after", for_requests=1)
-    await publish(nats_client, sensor, {"value": "1", "time": 1000})
+    await publish(publisher, sensor, {"value": "1", "time": 1000})
     await empty(nats_client)
     assert [point["value"] for point in await sandbox.series(*sensor)] == ["1"]
     assert (await nats_client.jetstream().stream_info("FERRY_DEAD")).state.messages == 0
 
 
-async def test_a_revoked_token_is_replaced_without_loss(sandbox, nats_client, sensor):
-    await publish(nats_client, sensor, {"value": "1", "time": 1000})
+async def test_a_revoked_token_is_replaced_without_loss(sandbox, nats_client, publisher, sensor):
+    await publish(publisher, sensor, {"value": "1", "time": 1000})
     await arrived(sandbox, sensor, 1)
     await sandbox.post("/admin/revoke")
-    await publish(nats_client, sensor, {"value": "2", "time": 2000})
+    await publish(publisher, sensor, {"value": "2", "time": 2000})
     await arrived(sandbox, sensor, 2)
     await empty(nats_client)
 
 
-async def test_a_long_array_that_was_committed_and_dropped_is_found_whole(sandbox, nats_client, sensor):
+async def test_a_long_array_that_was_committed_and_dropped_is_found_whole(
+    sandbox, nats_client, publisher, sensor
+):
     await sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="reset_after", for_requests=1)
-    await publish(
-        nats_client, sensor, [{"value": str(number), "time": 1000 + number} for number in range(450)]
-    )
+    await publish(publisher, sensor, [{"value": str(number), "time": 1000 + number} for number in range(450)])
     await empty(nats_client)
     assert len(await sandbox.series(*sensor)) == 450
     assert (await nats_client.jetstream().stream_info("FERRY_DEAD")).state.messages == 0
 
 
-async def test_a_delivery_that_was_lost_on_the_way_is_overtaken_by_nothing(sandbox, nats_client, sensor):
+async def test_a_delivery_that_was_lost_on_the_way_is_overtaken_by_nothing(
+    sandbox, nats_client, publisher, sensor
+):
     """As when a consumer's leader dies: the server has counted a delivery that telemetry never saw."""
-    await publish(nats_client, sensor, {"value": "0", "time": 1000})
+    await publish(publisher, sensor, {"value": "0", "time": 1000})
     await arrived(sandbox, sensor, 1)
     jetstream = nats_client.jetstream()
     stored = await jetstream.stream_info("FERRY_READINGS")
@@ -171,7 +179,7 @@ async def test_a_delivery_that_was_lost_on_the_way_is_overtaken_by_nothing(sandb
         await nats_client.publish(subject, b'{"batch":1,"expires":5000000000}', reply="stolen.1")
     await nats_client.flush()
     for number in range(1, 21):
-        await publish(nats_client, sensor, {"value": str(number), "time": 1000 + number})
+        await publish(publisher, sensor, {"value": str(number), "time": 1000 + number})
     await stolen.next_msg(timeout=5)
     points = await arrived(sandbox, sensor, 21)
     assert [point["value"] for point in points] == [str(number) for number in range(21)]

@@ -126,13 +126,16 @@ async def arena(
             laid = await lay_fleet(bus, sandbox, gateways, sensors)
             await services.start("auth")
             client = await bus.connect()
+            plant = await bus.as_publisher("plant", max_reconnect_attempts=-1)
             chance = random.Random(seed)
-            ring = Arena(bus, sandbox, services, client, laid, Publisher(client, laid, seed), chance)
+            ring = Arena(bus, sandbox, services, client, laid, Publisher(plant, laid, seed), chance)
             ring.env, ring.command = env, command
             for _ in range(replicas):
                 await ring.add_replica()
             try:
                 yield ring
+                assert bus.denials() == []
             finally:
                 ring.publisher.stop()
+                await plant.close()
                 await client.close()

@@ -62,7 +62,7 @@ def otosense_env(cloud: TokenCloud) -> dict[str, str]:
 
 def auth_env(bus: Bus, cloud_env: Mapping[str, str], folder: Path) -> dict[str, str]:
     return {
-        "FERRY_NATS__URL": bus.url,
+        **bus.env("auth"),
         "FERRY_HEALTH__HOST": "127.0.0.1",
         "FERRY_HEALTH__PORT": "0",
         "FERRY_LOG__LEVEL": "debug",

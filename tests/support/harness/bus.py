@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from nats.aio.client import Client
 
 from ferry.runtime.settings import NatsSettings
 from ferry.runtime.topology import TopologySettings, apply
+from harness.nats_config import LOOPBACK, lay_out, password, server_env, server_file
 from harness.processes import Process, eventually, free_port
 
 NATS_SERVER = Path(sys.executable).parent / "nats-server"
@@ -32,18 +33,37 @@ class Bus:
     name: str = "nats"
 
     async def connect(self, **options: Any) -> Client:
+        """As the harness, which may do everything in Ferry's account."""
         return await nats.connect(self.url, allow_reconnect=True, max_reconnect_attempts=-1, **options)
+
+    async def as_user(self, user: str, **options: Any) -> Client:
+        chosen = {"user": user, "password": password(user), "inbox_prefix": f"_INBOX_{user}", **options}
+        return await nats.connect(self.url.split(","), **chosen)
+
+    async def as_publisher(self, name: str, **options: Any) -> Client:
+        seed = (self.folder / "secrets" / name / "FERRY_NATS__NKEY_SEED").read_text()
+        chosen = {"inbox_prefix": f"_INBOX_{name}", **options}
+        return await nats.connect(self.url.split(","), nkeys_seed_str=seed, **chosen)
+
+    def env(self, user: str) -> dict[str, str]:
+        """What a process needs to come as `user`, with that user's permissions alone."""
+        named = {"FERRY_NATS__USER": user, "FERRY_NATS__PASSWORD": password(user)}
+        return {"FERRY_NATS__URL": self.url, **named}
 
     async def restart(self) -> None:
         """The same server again on the same port and files, after a kill."""
-        self.process = await Process.start(self.name, self.command, self.folder, {})
+        self.process = await Process.start(self.name, self.command, self.folder, server_env(self.name))
         await listening(self.url)
 
     async def lay(self, **settings: object) -> None:
-        client = await self.connect()
+        client = await self.as_user("topology")
         chosen = TopologySettings(nats=NatsSettings(url=self.url), **settings)  # type: ignore[arg-type]
         await apply(client.jetstream(timeout=10), chosen)
         await client.close()
+
+    def denials(self) -> list[str]:
+        """What the server refused, by its log."""
+        return [line for line in self.process.text().splitlines() if "iolation" in line]
 
 
 async def listening(url: str) -> None:
@@ -61,15 +81,14 @@ async def listening(url: str) -> None:
 
 
 @asynccontextmanager
-async def bus(folder: Path, *extra: str) -> AsyncIterator[Bus]:
+async def bus(folder: Path, *extra: str, harness: bool = True, config: str = "") -> AsyncIterator[Bus]:
+    """Production's server and permissions; `extra` are arguments of nats-server, `config` lines to add."""
     port = free_port()
-    command = [
-        *(str(NATS_SERVER), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "jetstream")),
-        *extra,
-    ]
-    running = Bus(
-        f"nats://127.0.0.1:{port}", await Process.start("nats", command, folder, {}), command, folder
-    )
+    conf = lay_out(folder, harness=harness)
+    file = server_file(conf, "nats", port, folder / "jetstream", harness=harness, extra=config)
+    command = [str(NATS_SERVER), "-c", str(file), *extra]
+    process = await Process.start("nats", command, folder, server_env("nats"))
+    running = Bus(f"nats://{LOOPBACK}:{port}", process, command, folder)
     try:
         await listening(running.url)
         yield running
@@ -85,6 +104,22 @@ class Cluster:
     nodes: list[Bus]
 
     @property
+    def _all(self) -> Bus:
+        return replace(self.nodes[0], url=self.url)
+
+    async def as_user(self, user: str, **options: Any) -> Client:
+        return await self._all.as_user(user, **options)
+
+    async def as_publisher(self, name: str, **options: Any) -> Client:
+        return await self._all.as_publisher(name, **options)
+
+    def env(self, user: str) -> dict[str, str]:
+        return self._all.env(user)
+
+    def denials(self) -> list[str]:
+        return [line for node in self.nodes for line in node.denials()]
+
+    @property
     def url(self) -> str:
         return ",".join(node.url for node in self.nodes)
 
@@ -93,7 +128,7 @@ class Cluster:
         return await nats.connect(servers, max_reconnect_attempts=-1, reconnect_time_wait=0.2)
 
     async def lay(self, **settings: Any) -> None:
-        client = await self.connect()
+        client = await self.as_user("topology")
         chosen = TopologySettings(nats=NatsSettings(url=self.url), replicas=3, **settings)
 
         async def laid() -> bool:
@@ -130,17 +165,16 @@ async def _meta_leader(cluster: Cluster) -> None:
 @asynccontextmanager
 async def cluster(folder: Path, size: int = 3) -> AsyncIterator[Cluster]:
     ports, routes = [free_port() for _ in range(size)], [free_port() for _ in range(size)]
+    conf = lay_out(folder)
+    urls = ", ".join(f'"nats://{LOOPBACK}:{port}"' for port in routes)
     nodes: list[Bus] = []
     for number in range(size):
         name = f"n{number}"
-        store = folder / name
-        command = [
-            *(str(NATS_SERVER), "-a", "127.0.0.1", "-p", str(ports[number]), "-js", "-sd", str(store)),
-            *("-n", name, "--cluster_name", "ferry", "--cluster", f"nats://127.0.0.1:{routes[number]}"),
-            *("--routes", ",".join(f"nats://127.0.0.1:{port}" for port in routes)),
-        ]
-        process = await Process.start(name, command, folder, {})
-        nodes.append(Bus(f"nats://127.0.0.1:{ports[number]}", process, command, folder, name))
+        routed = f'cluster {{ name: ferry, listen: "{LOOPBACK}:{routes[number]}", routes: [ {urls} ] }}\n'
+        file = server_file(conf, name, ports[number], folder / name, extra=routed)
+        command = [str(NATS_SERVER), "-c", str(file)]
+        process = await Process.start(name, command, folder, server_env(name))
+        nodes.append(Bus(f"nats://{LOOPBACK}:{ports[number]}", process, command, folder, name))
     running = Cluster(nodes)
     try:
         for node in nodes:

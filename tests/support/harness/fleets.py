@@ -40,7 +40,7 @@ class Applying:
     async def start(self) -> Process:
         self._runs += 1
         command = [str(FERRY), "apply", str(self._file), "--yes", "--json", "--at-once", str(self._at_once)]
-        env = {"FERRY_NATS__URL": self._suite.bus.url}
+        env = self._suite.bus.env("operator")
         return await Process.start(f"apply-{self._runs}", command, self._suite.folder, env)
 
     async def to_the_end(self, within_s: float = 300.0) -> dict[str, Any]:

@@ -13,15 +13,28 @@ from harness import services
 
 @pytest.fixture
 async def bus(tmp_path: Path) -> AsyncIterator[buses.Bus]:
-    """A nats-server of the test's own, with the contract's streams and buckets."""
+    """A nats-server of the test's own, with production's permissions and the contract's streams and buckets.
+
+    A denial fails the test: whoever needs more than deploy/nats gives is found so.
+    """
     async with buses.bus(tmp_path / "bus") as running:
         await running.lay()
         yield running
+        assert running.denials() == []
 
 
 @pytest.fixture
 async def nats_client(bus: buses.Bus) -> AsyncIterator[Client]:
+    """The harness itself, which may look at everything."""
     client = await bus.connect()
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def publisher(bus: buses.Bus) -> AsyncIterator[Client]:
+    """A publisher with an account of its own, that may publish for `gateway-0` to `gateway-63`."""
+    client = await bus.as_publisher("plant")
     yield client
     await client.close()
 

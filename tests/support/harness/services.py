@@ -50,7 +50,7 @@ class Suite:
         """A ready service; `command` runs it in another way than `python -m`."""
         port = free_port()
         seen = {
-            "FERRY_NATS__URL": self.bus.url,
+            **self.bus.env(service),
             "FERRY_HEALTH__HOST": "127.0.0.1",
             "FERRY_HEALTH__PORT": str(port),
             "FERRY_LOG__FORMAT": "console",
