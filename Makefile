@@ -19,9 +19,9 @@ env: .venv/.ready ## make .venv from the pinned and hashed requirements
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(EDITABLES)
 	@touch $@
 
-.venv-checkov/.ready: requirements/bootstrap.txt requirements/checkov.txt .venv/.ready
-	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv --without-pip .venv-checkov
-	@$(BIN)/uv pip install --quiet --python .venv-checkov/bin/python --require-hashes -r requirements/checkov.txt
+.venv-tools/.ready: requirements/bootstrap.txt requirements/tools.txt .venv/.ready
+	@test -x .venv-tools/bin/python || $(PYTHON) -m venv --without-pip .venv-tools
+	@$(BIN)/uv pip install --quiet --python .venv-tools/bin/python --require-hashes -r requirements/tools.txt
 	@touch $@
 
 .PHONY: check
@@ -32,10 +32,10 @@ check: env check-deploy ## lint, types, import rules
 	$(BIN)/lint-imports
 
 .PHONY: check-deploy
-check-deploy: env .venv-checkov/.ready ## yamllint, hadolint, checkov over the rendered overlays
+check-deploy: env .venv-tools/.ready ## yamllint, hadolint, checkov over the rendered overlays
 	$(BIN)/yamllint --strict deploy docker-compose.yml examples .pre-commit-config.yaml
 	$(BIN)/hadolint --failure-threshold style Dockerfile
-	$(BIN)/python scripts/manifests.py .venv-checkov/bin/checkov
+	$(BIN)/python scripts/manifests.py .venv-tools/bin/checkov
 
 .PHONY: test
 test: env ## every test, on a real nats-server
@@ -53,6 +53,14 @@ run: env ## everything here, without traffic; real clouds from .env
 images: env ## build every image, pass the demo through the containers; NATS_IMAGE, PYTHON_IMAGE, DEMO_SECONDS
 	@$(BIN)/python scripts/build_images.py
 	@$(BIN)/python scripts/container_demo.py
+
+.PHONY: sbom
+sbom: env ## CycloneDX and licences of every image, into .run/sbom
+	@$(BIN)/python scripts/supply_chain.py sbom
+
+.PHONY: audit
+audit: env .venv-tools/.ready ## known vulnerabilities of what the images hold; says aloud what it could not look up
+	@$(BIN)/python scripts/supply_chain.py audit .venv-tools/bin/pip-audit
 
 .PHONY: chaos
 chaos: env ## the promise under fire, the long form: ROUNDS=25 (minutes; at least 200 kills)
@@ -73,4 +81,4 @@ lock: env ## compile requirements/ anew (add UPGRADE=1 to take newer versions)
 
 .PHONY: clean
 clean: ## remove what make made
-	rm -rf .venv .venv-checkov .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tools .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -30,8 +30,8 @@ def main() -> None:
     for package in PACKAGES:
         target = OUT / f"{package.name}.txt"
         compile_requirements(package / "pyproject.toml", target, "--constraint", str(dev))
-    # checkov brings a hundred packages and pins of its own: a place apart, in .venv-checkov
-    compile_requirements(OUT / "checkov.in", OUT / "checkov.txt")
+    # checkov and pip-audit bring a hundred packages and pins of their own: a place apart, .venv-tools
+    compile_requirements(OUT / "tools.in", OUT / "tools.txt", *upgrade)
     compile_requirements(OUT / "bootstrap.in", OUT / "bootstrap.txt", "--constraint", str(dev))
 
 

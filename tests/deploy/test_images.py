@@ -10,6 +10,8 @@ import pytest
 import yaml
 from build_images import BUILD_ARGUMENTS, VERSION, tag
 from container_engine import NoEngineError, find
+from packaging.utils import canonicalize_name
+from supply_chain import pins
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -48,6 +50,14 @@ def test_the_demo_passes_through_the_containers():
             [sys.executable, str(ROOT / "scripts" / script)], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for image in BUILD_ARGUMENTS:
+        inside = engine.call(
+            *("run", "--rm", "--network", "none", "--entrypoint", "/opt/ferry/bin/python", tag(image)),
+            *("-c", "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"),
+        )
+        listed = {(canonicalize_name(pin.name), pin.version) for pin in pins(image)}
+        found = {(canonicalize_name(name), version) for name, version in map(str.split, inside.splitlines())}
+        assert found == listed, f"{image}: its SBOM does not say what is in it"
     published, delivered = map(int, re.findall(r"(\d+) (?:published|delivered)", done.stdout))
     assert published == delivered > 0
     assert "OtoSense sensor claimed" in done.stdout

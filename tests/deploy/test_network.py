@@ -1,8 +1,32 @@
-"""The network policies allow exactly the call graph, worked out from the rendered objects as a cluster would."""
+"""The network policies allow exactly the contract's call graph, worked out from the rendered objects.
 
+The contract's subjects say which services there are; all that they say to one another goes through NATS. Whose settings
+name a cloud's URL calls it.
+"""
+
+from importlib import import_module
 from itertools import product
 
-SERVICES = ("auth", "registry", "telemetry", "otosense")
+from ferry.contract import subjects
+from ferry.runtime.settings import RuntimeSettings
+
+NOBODY_SERVES = {"gateways", "events", "dead"}
+"""Streams' subjects."""
+SUBJECTS = [value for value in vars(subjects).values() if str(value).startswith(f"{subjects.PREFIX}.")]
+SERVICES = sorted({subject.split(".")[2] for subject in SUBJECTS} - NOBODY_SERVES)
+
+
+def settings_of(name):
+    made = vars(import_module(f"ferry.{name}.settings")).values()
+    (found,) = [
+        one
+        for one in made
+        if isinstance(one, type) and issubclass(one, RuntimeSettings) and one is not RuntimeSettings
+    ]
+    return set(found.model_fields)
+
+
+CALLS_A_CLOUD = {name for name in SERVICES if settings_of(name) & {"thingplus", "otosense"}}
 FERRY = {name: {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "ferry"} for name in SERVICES}
 FERRY["topology"] = {"app.kubernetes.io/name": "topology", "app.kubernetes.io/part-of": "ferry"}
 OURS = {"kubernetes.io/metadata.name": "ferry"}
@@ -17,13 +41,14 @@ PODS = {
     "prometheus": ({"kubernetes.io/metadata.name": "monitoring"}, {}),
     "elsewhere": ({"kubernetes.io/metadata.name": "elsewhere"}, {}),
 }
-PORTS = (53, 443, 4222, 6222, 8222, 8080, 8090)
+PORTS = (53, 443, 1883, 4222, 6222, 7777, 8222, 8080, 8090)
 USERS = (*SERVICES, "topology")
 CALLS = (
     {(user, "nats", 4222) for user in USERS}
     | {(user, "dns", 53) for user in USERS}
     | {("publisher", "nats", 4222), ("nats", "nats", 6222), ("keda", "nats", 8222)}
     | {("prometheus", service, 8080) for service in SERVICES}
+    | {("prometheus", "nats", 7777)}
 )
 
 
@@ -64,6 +89,12 @@ def allowed(policies, direction, name, other, port):
     )
 
 
+def test_the_services_are_those_that_run(guarded_overlay):
+    running = {one["metadata"]["name"] for one in guarded_overlay if one["kind"] == "Deployment"}
+    assert set(SERVICES) == running
+    assert CALLS_A_CLOUD
+
+
 def test_the_call_graph_and_nothing_else(guarded_overlay):
     policies = [one for one in guarded_overlay if one["kind"] == "NetworkPolicy"]
     assert {one["metadata"]["namespace"] for one in policies} == {"ferry"}
@@ -86,7 +117,7 @@ def test_only_those_who_call_a_cloud_reach_outside_and_only_public_addresses(gua
                 assert [item["port"] for item in rule["ports"]] == [443]
                 outside[peer["ipBlock"]["cidr"]] = set(peer["ipBlock"]["except"])
                 who = {name for name in FERRY if fits(policy["spec"]["podSelector"], FERRY[name])}
-                assert who == set(SERVICES)
+                assert who == CALLS_A_CLOUD
     assert set(outside) == {"0.0.0.0/0", "::/0"}
     private = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"}
     assert private <= outside["0.0.0.0/0"]
