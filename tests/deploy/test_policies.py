@@ -122,6 +122,8 @@ def test_only_auth_is_given_the_accounts_of_the_clouds(guarded_overlay):
         keys = {item["secretKey"] for item in secret["spec"]["data"]}
         if secret["metadata"]["name"] == "ferry-auth":
             assert "FERRY_AUTH__ENCRYPTION_KEY" in keys
+        elif secret["metadata"]["name"] == "ferry-nats":
+            assert all(re.fullmatch(r"FERRY_NATS_[A-Z]+_PASSWORD", key) for key in keys)
         else:
             assert keys == {"FERRY_NATS__PASSWORD"}
 
