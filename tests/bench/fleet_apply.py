@@ -21,21 +21,30 @@ from harness.fleets import Applying, pattern
 from harness.sandbox import sandbox
 from harness.services import suite
 
+WRITES = {"method": "POST", "path": "^/(registerGateway|gateways/.*)$"}
 
-async def at_a_stretch(folder: Path, gateways: int, sensors: int, at_once: int, latency_ms: int) -> None:
+
+async def at_a_stretch(folder: Path, chosen: argparse.Namespace) -> None:
+    gateways, sensors = chosen.gateways, chosen.sensors
     async with bus(folder / "bus") as running, sandbox(folder / "sandbox") as cloud:
         await running.lay()
         async with suite(running, cloud, folder / "services") as services:
             await services.start("auth")
             await services.start("registry")
-            if latency_ms:
-                await cloud.fault(match={"cloud": "thingplus"}, kind="latency", ms=latency_ms)
-            applying = Applying(services, pattern(folder, gateways, sensors), at_once)
+            if chosen.one_by_one:
+                await Applying(services, pattern(folder, gateways, 1)).to_the_end()
+            if chosen.latency_ms:
+                await cloud.fault(match={"cloud": "thingplus"}, kind="latency", ms=chosen.latency_ms)
+            if chosen.per_s:
+                await cloud.fault(
+                    match=WRITES, kind="status", status=429, retry_after="1", per_s=chosen.per_s
+                )
+            applying = Applying(services, pattern(folder, gateways, sensors), chosen.at_once)
             for run in ("first", "second"):
                 begun = time.monotonic()
                 said = await applying.to_the_end()
                 took_s = time.monotonic() - begun
-                entities = gateways * (2 + sensors)
+                entities = said["created"] or said["same"]
                 print(json.dumps({"run": run, "took_s": round(took_s, 1), "per_s": round(entities / took_s),
                                   "said": said, "writes_so_far": await applying.writes()}))  # fmt: skip
 
@@ -59,7 +68,7 @@ async def killed(folder: Path, gateways: int, sensors: int, at_once: int, kills:
 async def main(chosen: argparse.Namespace) -> None:
     sizes = (chosen.gateways, chosen.sensors, chosen.at_once)
     with tempfile.TemporaryDirectory() as folder:
-        await at_a_stretch(Path(folder), *sizes, chosen.latency_ms)
+        await at_a_stretch(Path(folder), chosen)
     if chosen.kills:
         with tempfile.TemporaryDirectory() as folder:
             await killed(Path(folder), *sizes, chosen.kills, chosen.seed)
@@ -71,6 +80,8 @@ if __name__ == "__main__":
     parser.add_argument("--sensors", type=int, default=50, help="of each gateway")
     parser.add_argument("--at-once", type=int, default=64)
     parser.add_argument("--latency-ms", type=int, default=0, help="of every answer of the cloud")
+    parser.add_argument("--per-s", type=int, help="registrations a second that the cloud takes; 429 beyond")
+    parser.add_argument("--one-by-one", action="store_true", help="gateways and devices are there before")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=6)
     asyncio.run(main(parser.parse_args()))

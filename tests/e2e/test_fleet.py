@@ -12,8 +12,8 @@ from harness.fleets import FERRY, Applying, pattern
 from harness.processes import Process
 from harness.services import bearer, lay_fleet
 
-GATEWAYS = int(os.environ.get("FERRY_FLEET_GATEWAYS", "6"))
-SENSORS = int(os.environ.get("FERRY_FLEET_SENSORS", "20"))
+GATEWAYS = int(os.environ.get("FERRY_FLEET_GATEWAYS", "30"))
+SENSORS = int(os.environ.get("FERRY_FLEET_SENSORS", "3"))
 KILLS = int(os.environ.get("FERRY_FLEET_KILLS", "3"))
 SEED = 6
 ENTITIES = GATEWAYS * (2 + SENSORS)
@@ -42,11 +42,11 @@ async def test_one_apply_registers_all_and_a_second_writes_nothing(suite, regist
     applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS))
     said = await applying.to_the_end()
     assert (said["created"], said["failed"]) == (ENTITIES, [])
-    assert await applying.writes() == {"201": ENTITIES}
+    assert await applying.writes() == {"201": GATEWAYS}
     assert_each_once(await applying.there())
     said = await applying.to_the_end()
     assert (said["created"], said["same"]) == (0, ENTITIES)
-    assert await applying.writes() == {"201": ENTITIES}
+    assert await applying.writes() == {"201": GATEWAYS}
 
 
 async def test_killed_anywhere_and_run_again_it_finishes(suite, registry, tmp_path):
@@ -88,12 +88,15 @@ async def test_import_then_export_then_plan_shows_no_difference(suite, registry,
 
 
 async def test_what_the_cloud_throttles_is_waited_for(suite, registry, sandbox, tmp_path):
-    throttled = {"method": "POST", "path": "*/sensors"}
-    await sandbox.fault(
-        match=throttled, kind="status", status=429, retry_after="1", rate=0.5, seed=6, for_s=4
-    )
-    said = await Applying(suite, pattern(tmp_path, 2, 20)).to_the_end()
-    assert (said["created"], said["failed"], said["skipped"]) == (44, [], 0)
+    few = {"match": {"path": "/registerGateway"}, "kind": "status", "status": 429, "retry_after": "1"}
+    await sandbox.fault(**few, per_s=10)
+    applying = Applying(suite, pattern(tmp_path, 25, 2))
+    said = await applying.to_the_end()
+    assert (said["created"], said["failed"], said["skipped"]) == (100, [], 0)
+    writes = await applying.writes()
+    assert writes["201"] == 25
+    # Those that are under way when the first is refused may be refused too, each second; nobody asks again before.
+    assert writes["429"] <= 3 * 16
 
 
 async def test_one_mistake_is_told_once_and_spares_the_others(suite, registry, tmp_path):

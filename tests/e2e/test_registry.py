@@ -12,7 +12,10 @@ from ferry.contract.problems import ProblemError
 from ferry.contract.registry import (
     Device,
     Gateway,
+    NewDevice,
+    NewSensor,
     RegisterDevice,
+    RegisteredGateway,
     RegisterGateway,
     RegisterSensor,
     Sensor,
@@ -89,6 +92,31 @@ async def test_a_crash_between_cloud_and_bucket_is_mended_by_a_repeat(nats_clien
     sensor = await register(nats_client)
     assert sensor.id == "probe"
     assert (await register(nats_client)).id == "probe"
+
+
+async def test_207_tells_what_the_plan_has_no_room_for(nats_client, suite, sandbox):
+    trial = {
+        "CLIENT_ID": "trialClientId",
+        "CLIENT_SECRET": "trial-client-secret",
+        "USERNAME": "trialadmin",
+        "PASSWORD": "trial-password",
+    }
+    await suite.start("auth", {f"FERRY_THINGPLUS__{name}": value for name, value in trial.items()})
+    await suite.start("registry")
+    sensors = [
+        NewSensor(device_id="device", name="S", type="temperature", req_id=f"s{number}")
+        for number in range(23)  # of 20 that a trial account may have
+    ]
+    device = NewDevice(name="D", req_id="device")
+    asked = RegisterGateway(name="G", req_id=GATEWAY, devices=[device], sensors=sensors)
+    for _ in range(2):
+        found = await ask(nats_client, subjects.REGISTRY_GATEWAYS_REGISTER, asked, RegisteredGateway)
+        refused = {(part.noun, part.id, part.problem.status) for part in found.refused or ()}
+        assert refused == {("sensor", f"s{number}", 471) for number in (20, 21, 22)}
+    page = await ask(nats_client, subjects.REGISTRY_SENSORS_LIST, Listing(owner=GATEWAY), SensorList)
+    assert len(page.items) == 20
+    counters = await sandbox.get("/admin/counters")
+    assert (counters["gateways"], counters["sensors"]) == (1, 20)
 
 
 async def test_two_requesters_at_once_get_one_entity(nats_client, registry):

@@ -2,14 +2,15 @@
 
 import asyncio
 import time
+from typing import Literal
 
 import pytest
 
 from ferry.client.fleet_apply import apply
 from ferry.client.fleet_plan import Asked, Noun, Plan
 from ferry.client.pace import FIRST, Pace
-from ferry.contract.problems import ProblemError
-from ferry.contract.registry import RegisterDevice, RegisterGateway, RegisterSensor
+from ferry.contract.problems import Problem, ProblemError
+from ferry.contract.registry import MOST_PARTS, RefusedPart, RegisterDevice, RegisterGateway, RegisterSensor
 
 
 def busy(retry_after=None):
@@ -17,27 +18,53 @@ def busy(retry_after=None):
 
 
 class Registry:
-    """Answers as the registry does: `refuse` is asked first, with the request and how often it came."""
+    """Answers as the registry does: `refuse` is asked first, with each entity and how often it came."""
 
     def __init__(self, refuse=lambda asked, times: None):
         self.refuse = refuse
         self.times = {}
         self.there = []
+        self.requests = []
         self.running = self.most = 0
         self.asked_at = []
 
     async def ask(self, subject, asked, answer, **more):
-        self.times[asked.req_id] = self.times.get(asked.req_id, 0) + 1
+        self.requests.append(asked.req_id)
         self.asked_at.append(time.monotonic())
         self.running += 1
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(0)
-            if (problem := self.refuse(asked, self.times[asked.req_id])) is not None:
-                raise problem
-            self.there.append(asked.req_id)
+            self._register(asked)
         finally:
             self.running -= 1
+        return answer.model_construct(refused=self._parts(asked))
+
+    def _register(self, asked):
+        self.times[asked.req_id] = self.times.get(asked.req_id, 0) + 1
+        if (problem := self.refuse(asked, self.times[asked.req_id])) is not None:
+            raise problem
+        assert asked.req_id not in self.there
+        self.there.append(asked.req_id)
+
+    def _parts(self, asked):
+        """A sensor of a device that was refused is refused as well, with "later" when that was said."""
+        refused = []
+        lost: dict[str, Problem] = {}
+        for part in (*getattr(asked, "devices", ()), *getattr(asked, "sensors", ())):
+            device = getattr(part, "device_id", None)
+            noun: Literal["device", "sensor"] = "sensor" if device else "device"
+            try:
+                if device in lost:
+                    later = lost[device].status >= 500
+                    raise (
+                        ProblemError(lost[device]) if later else ProblemError.of("unknown-device", 404, "no")
+                    )
+                self._register(part)
+            except ProblemError as error:
+                lost[part.req_id] = error.problem
+                refused.append(RefusedPart(noun=noun, id=part.req_id, problem=error.problem))
+        return refused
 
 
 def plan(sensors=2):
@@ -53,16 +80,42 @@ def plan(sensors=2):
 
 
 async def applied(registry, wanted, at_once=32, patience_s=5.0):
-    steps = []
-    done = await apply(registry, wanted, at_once, lambda: steps.append(1), patience_s)
-    assert len(steps) == len(wanted.create)
+    steps: list[int] = []
+    done = await apply(registry, wanted, at_once, steps.append, patience_s)
+    assert sum(steps) == len(wanted.create)
     return done
 
 
-async def test_what_others_belong_to_comes_first():
+async def test_a_new_gateway_brings_what_belongs_to_it_by_one_request():
     registry = Registry()
     assert (await applied(registry, plan())).created == 8
-    assert registry.there[:4] == ["g1", "g2", "g1-d", "g2-d"]
+    assert registry.requests == ["g1", "g2"]
+
+
+async def test_what_one_request_does_not_take_follows_by_itself():
+    registry = Registry()
+    assert (await applied(registry, plan(MOST_PARTS + 2))).created == 4 + 2 * (MOST_PARTS + 2)
+    assert len(registry.requests) == 2 + 2 * 3
+
+
+async def test_what_belongs_to_a_gateway_that_is_there_is_asked_for_by_itself():
+    registry = Registry()
+    wanted = plan()
+    registry.there += ["g1", "g2"]
+    wanted.create = [(noun, asked) for noun, asked in wanted.create if noun != "gateway"]
+    assert (await applied(registry, wanted)).created == 6
+    assert registry.requests[:2] == ["g1-d", "g2-d"]
+
+
+@pytest.mark.parametrize("late", ["g1-d", "g1-0"])
+async def test_a_part_that_is_put_off_comes_again_by_itself(late):
+    def refuse(asked, times):
+        return busy() if asked.req_id == late and times < 3 else None
+
+    registry = Registry(refuse)
+    done = await applied(registry, plan())
+    assert (done.created, done.failed) == (8, [])
+    assert registry.requests.count("g1") == 1
 
 
 @pytest.mark.parametrize(("bad", "skipped", "created"), [("g1", 3, 4), ("g1-d", 2, 5), ("g1-0", 0, 7)])
@@ -102,7 +155,9 @@ async def test_one_that_never_goes_well_holds_up_no_other():
 
 async def test_no_more_at_a_time_than_was_allowed():
     registry = Registry()
-    await applied(registry, plan(100), at_once=5)
+    wanted = plan(100)
+    wanted.create = [(noun, asked) for noun, asked in wanted.create if noun == "sensor"]
+    await applied(registry, wanted, at_once=5)
     assert registry.most == 5
 
 

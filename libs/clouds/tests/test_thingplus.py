@@ -73,7 +73,7 @@ async def cloud(sandbox, recording):
 
 async def test_the_guides_bodies_are_sent_and_its_entities_come_back(cloud, recording):
     made = [
-        await cloud.register_gateway(GATEWAY),
+        (await cloud.register_gateway(GATEWAY)).gateway,
         await cloud.register_device(DEVICE),
         await cloud.register_sensor(SENSOR),
     ]
@@ -108,6 +108,19 @@ async def test_the_guides_bodies_are_sent_and_its_entities_come_back(cloud, reco
     ]
     for found, wanted in zip([*looked_up, *listed], [GATEWAY, DEVICE, SENSOR] * 2, strict=True):
         assert found.model_dump(exclude=TIMES) == wanted.model_dump(exclude=TIMES)
+
+
+async def test_a_gateway_brings_its_devices_and_sensors_and_207_shows_those_that_are_there(cloud, recording):
+    other = SENSOR.model_copy(update={"id": "other", "device_id": "nowhere"})
+    made = await cloud.register_gateway(GATEWAY, [DEVICE], [SENSOR, other])
+    params = recording.posts[0][1]["params"]
+    assert [part["reqId"] for part in (*params["devices"], *params["sensors"])] == [
+        DEVICE.id, SENSOR.id, "other"
+    ]  # fmt: skip
+    found = [made.gateway, *made.devices, *made.sensors]
+    assert [one.model_dump(exclude=TIMES) for one in found] == [
+        one.model_dump(exclude=TIMES) for one in (GATEWAY, DEVICE, SENSOR)
+    ]
 
 
 async def test_a_second_registration_is_409_and_what_is_not_there_is_none(cloud):

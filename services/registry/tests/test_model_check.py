@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferry.contract.problems import ProblemError
-from ferry.contract.registry import DeviceModel, GatewayModel, RegisterSensor, SensorModel
+from ferry.contract.registry import Device, DeviceModel, GatewayModel, RegisterSensor, SensorModel
 from ferry.registry import model_check
 
 words = st.text("abcdefghij", min_size=1, max_size=8)
@@ -88,12 +88,15 @@ def test_a_device_model_may_be_left_out_when_there_is_one(model):
         assert refused(model_check.device_model, model, None).field == "model"
 
 
-@given(device_models, st.integers(0, 120))
-def test_there_is_room_below_the_maximum_alone(model, there):
+@given(device_models, st.integers(0, 120), st.integers(0, 3))
+def test_there_is_room_below_the_maximum_alone(model, there, others):
+    gateway = GatewayModel(id="m", report_interval=60_000, device_models=[model])
+    device = Device(id="d", owner="g", name="D", model=model.id)
+    all_there = [device] * there + [device.model_copy(update={"model": "another"})] * others
     if model.max is None or there < model.max:
-        model_check.check_room(model, there)
+        model_check.check_room(gateway, device, all_there)
     else:
-        assert refused(model_check.check_room, model, there).field == "model"
+        assert refused(model_check.check_room, gateway, device, all_there).field == "model"
 
 
 @given(st.uuids(), gateway_models)

@@ -55,6 +55,20 @@ def test_a_fault_ends_by_count_and_by_time() -> None:
     assert faults.shown() == []
 
 
+def test_so_many_each_second_are_spared() -> None:
+    now = [100.0]
+    faults = Faults(Clock(lambda: now[0]))
+    faults.add(fault(per_s=2))
+
+    def struck(requests: int) -> list[bool]:
+        return [bool(faults.meet(PUT)) for _ in range(requests)]
+
+    assert struck(4) == [False, False, True, True]
+    now[0] += 1
+    assert struck(3) == [False, False, True]
+    assert faults.shown()[0]["hits"] == 3
+
+
 def test_a_rate_is_kept_and_is_the_same_for_the_same_seed() -> None:
     def strikes(seed: int) -> list[bool]:
         faults = Faults(Clock())

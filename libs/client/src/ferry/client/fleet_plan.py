@@ -91,7 +91,9 @@ def _compare(plan: Plan, noun: Noun, wanted: Sequence[Asked], there: dict[tuple[
             plan.create.append((noun, asked))
             continue
         ours, theirs = (
-            asked.model_dump(exclude={"req_id", "owner"}, exclude_none=True, by_alias=True),
+            asked.model_dump(
+                exclude={"req_id", "owner", "devices", "sensors"}, exclude_none=True, by_alias=True
+            ),
             known.model_dump(by_alias=True),
         )
         fields = {name: (value, theirs[name]) for name, value in ours.items() if theirs[name] != value}

@@ -1,13 +1,13 @@
 """Thing+ as the registry needs it: every call of the guide's chapters 5 to 7, and the lists beside them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from ferry.clouds.errors import BadAnswerError, RefusedError, clean
 from ferry.clouds.http import Answer, CloudHttp
-from ferry.clouds.thingplus_wire import Listed
+from ferry.clouds.thingplus_wire import Listed, Registered
 from ferry.contract.auth import Token
 from ferry.contract.ids import safe_id
 from ferry.contract.registry import Device, Gateway, GatewayModel, Sensor, Site
@@ -37,23 +37,35 @@ class ThingPlus:
         data = _data(await self._call("GET", f"/gatewayModels/{safe_id(model)}"))
         return _parsed(GatewayModel, data)
 
-    async def register_gateway(self, wanted: Gateway) -> Gateway:
-        """Guide, chapter 5.4."""
-        body = {
-            "reqId": wanted.id,
-            "params": {
-                "siteId": wanted.site_id,
-                "model": wanted.model,
-                "name": wanted.name,
-                "reportInterval": wanted.report_interval,
-            },
+    async def register_gateway(
+        self, wanted: Gateway, devices: Sequence[Device] = (), sensors: Sequence[Sensor] = ()
+    ) -> Registered:
+        """Guide, chapter 5.4; with devices and sensors, the answer may be 207: some of them were refused."""
+        params: dict[str, Any] = {
+            "siteId": wanted.site_id,
+            "model": wanted.model,
+            "name": wanted.name,
+            "reportInterval": wanted.report_interval,
         }
-        return _gateway(_data(await self._call("POST", "/registerGateway", body)))
+        if devices:
+            params["devices"] = [_device_body(device) for device in devices]
+        if sensors:
+            params["sensors"] = [_sensor_body(sensor) for sensor in sensors]
+        body = {"reqId": wanted.id, "params": params}
+        data = _data(await self._call("POST", "/registerGateway", body))
+        return Registered(
+            _gateway(data),
+            _listed(
+                _shown(data, "devices"), lambda item: _parsed(Device, {**item, "owner": wanted.id})
+            ).items,
+            _listed(
+                _shown(data, "sensors"), lambda item: _parsed(Sensor, {**item, "owner": wanted.id})
+            ).items,
+        )
 
     async def register_device(self, wanted: Device) -> Device:
         """Guide, chapter 6. Its reply shows a gateway: what has another id or owner is confirmed by a GET."""
-        body = {"reqId": wanted.id, "name": wanted.name, "model": wanted.model}
-        data = _data(await self._call("POST", f"{_of(wanted.owner)}/devices", body))
+        data = _data(await self._call("POST", f"{_of(wanted.owner)}/devices", _device_body(wanted)))
         if data.get("id") == wanted.id and data.get("owner") == wanted.owner:
             return _parsed(Device, data)
         found = await self.device(wanted.owner, wanted.id)
@@ -63,16 +75,7 @@ class ThingPlus:
 
     async def register_sensor(self, wanted: Sensor) -> Sensor:
         """Guide, chapter 7."""
-        body = {
-            "reqId": wanted.id,
-            "name": wanted.name,
-            "type": wanted.type,
-            "driverName": wanted.driver_name,
-            "model": wanted.model,
-            "category": wanted.category,
-            "deviceId": wanted.device_id,
-        }
-        data = _data(await self._call("POST", f"{_of(wanted.owner)}/sensors", body))
+        data = _data(await self._call("POST", f"{_of(wanted.owner)}/sensors", _sensor_body(wanted)))
         return _parsed(Sensor, {**data, "owner": wanted.owner})
 
     async def gateway(self, gateway: str) -> Gateway | None:
@@ -134,6 +137,28 @@ class ThingPlus:
 
 def _of(gateway: str) -> str:
     return f"/gateways/{safe_id(gateway)}"
+
+
+def _device_body(wanted: Device) -> dict[str, str]:
+    return {"reqId": wanted.id, "name": wanted.name, "model": wanted.model}
+
+
+def _sensor_body(wanted: Sensor) -> dict[str, str]:
+    return {
+        "reqId": wanted.id,
+        "name": wanted.name,
+        "type": wanted.type,
+        "driverName": wanted.driver_name,
+        "model": wanted.model,
+        "category": wanted.category,
+        "deviceId": wanted.device_id,
+    }
+
+
+def _shown(data: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """What of a nested list there is; nobody documents that it is shown."""
+    found = data.get(name)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def _data(answer: Answer) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ferry.contract.ids import safe_id
+from ferry.contract.registry import Device, Gateway, Sensor
 
 BEARER_ERRORS = frozenset({"JsonWebTokenError", "TokenExpiredError", "NotBeforeError"})
 RETRY_STATUSES = frozenset({408, 425, 429, 444, 504, 600})
@@ -31,6 +32,15 @@ class Listed(Generic[Item]):
     items: list[Item]
     unreadable: list[str]
     more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A gateway, and what the cloud's answer shows of the devices and sensors that came with it."""
+
+    gateway: Gateway
+    devices: list[Device]
+    sensors: list[Sensor]
 
 
 @dataclass(frozen=True, slots=True)

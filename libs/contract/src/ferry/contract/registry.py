@@ -1,34 +1,33 @@
 """The fleet: gateways, devices and sensors in the guide's names (chapters 5 to 7), and their keys."""
 
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ferry.contract.ids import EntityId, safe_id
 from ferry.contract.model import Message, Request
+from ferry.contract.problems import Problem
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 ReportInterval = Annotated[int, Field(ge=60_000, le=604_800_000)]
 """In ms, the bounds that Thing+ accepts."""
 
 
-class RegisterGateway(Request):
-    name: Name
-    site_id: str | None = None
-    model: str | None = None
-    report_interval: ReportInterval | None = None
-    req_id: EntityId | None = None
+MOST_PARTS = 500
+"""Devices and sensors that may come with a gateway: the answer must fit into one message."""
 
 
-class RegisterDevice(Request):
-    owner: EntityId
+class NewDevice(Request):
+    """A device that comes with its gateway."""
+
     name: Name
     model: str | None = None
     req_id: EntityId | None = None
 
 
-class RegisterSensor(Request):
-    owner: EntityId
+class NewSensor(Request):
+    """A sensor that comes with its gateway."""
+
     device_id: EntityId
     name: Name
     type: str
@@ -36,6 +35,36 @@ class RegisterSensor(Request):
     model: str | None = None
     category: str | None = None
     req_id: EntityId | None = None
+
+
+class RegisterGateway(Request):
+    """`devices` and `sensors`, at most 500 together, are registered with it, in one call of the cloud's."""
+
+    name: Name
+    site_id: str | None = None
+    model: str | None = None
+    report_interval: ReportInterval | None = None
+    req_id: EntityId | None = None
+    devices: list[NewDevice] = []
+    sensors: list[NewSensor] = []
+
+    @model_validator(mode="after")
+    def _parts_are_few_and_differ(self) -> Self:
+        for name, parts in (("device", self.devices), ("sensor", self.sensors)):
+            ids = [part.req_id for part in parts if part.req_id]
+            if len(ids) != len(set(ids)):
+                raise ValueError(f"a {name} comes twice")
+        if len(self.devices) + len(self.sensors) > MOST_PARTS:
+            raise ValueError(f"at most {MOST_PARTS} devices and sensors may come with a gateway")
+        return self
+
+
+class RegisterDevice(NewDevice):
+    owner: EntityId
+
+
+class RegisterSensor(NewSensor):
+    owner: EntityId
 
 
 class Gateway(Message):
@@ -48,6 +77,20 @@ class Gateway(Message):
     report_interval: int
     mtime: int = 0
     ctime: int = 0
+
+
+class RefusedPart(Message):
+    """A device or sensor that came with a gateway and was not registered."""
+
+    noun: Literal["device", "sensor"]
+    id: str
+    problem: Problem
+
+
+class RegisteredGateway(Gateway):
+    """`refused` is what of its devices and sensors is not registered; all others are."""
+
+    refused: list[RefusedPart] | None = None
 
 
 class Device(Message):

@@ -15,6 +15,7 @@ from ferry.registry.log import BucketLog
 from ferry.registry.registrar import Registrar
 from ferry.registry.settings import Settings
 from ferry.registry.takeover import Takeover
+from ferry.registry.whole import Whole
 from ferry.runtime.service import Service
 from ferry.runtime.tokens import Tokens
 
@@ -30,6 +31,9 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         lists = Lists(BucketLog(service.nats))
         events = service.events
 
+        async def register_gateway(wanted: Gateway) -> Gateway:
+            return (await cloud.register_gateway(wanted)).gateway
+
         async def find_gateway(wanted: Gateway) -> Gateway | None:
             return await cloud.gateway(wanted.id)
 
@@ -40,11 +44,12 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             return await cloud.sensor(wanted.owner, wanted.id)
 
         registrars = (
-            Registrar("gateway", gateways, events, cloud.register_gateway, find_gateway),
+            Registrar("gateway", gateways, events, register_gateway, find_gateway),
             Registrar("device", devices, events, cloud.register_device, find_device),
             Registrar("sensor", sensors, events, cloud.register_sensor, find_sensor),
         )
         fleet = Fleet(cloud, gateways, devices, lists, registrars)
-        Handlers(fleet, Takeover(cloud, registrars), lists, devices, sensors).serve(service)
+        whole = Whole(cloud, fleet, lists, registrars)
+        Handlers(fleet, whole, Takeover(cloud, registrars), lists, devices, sensors).serve(service)
         service.background(lists.load(), "lists")
         yield

@@ -33,7 +33,10 @@ class Bucket(Generic[E]):
             message: RawStreamMsg = await self._jetstream.get_last_msg(STREAM, PREFIX + key, direct=True)
         except NotFoundError:
             return None, 0
-        return self._parsed(message.data or b"{}"), int(message.seq or 0)
+        revision = int(message.seq or 0)
+        if not message.data:
+            return None, revision  # somebody deleted the key by hand
+        return self._parsed(message.data), revision
 
     async def put(self, key: str, state: State, entity: E, revision: int) -> int:
         """Writes when the key is still at `revision`; the new revision. Raises ConflictError."""

@@ -62,61 +62,45 @@ class Fleet:
 
     async def register_gateway(self, asked: RegisterGateway) -> Gateway:
         """Raises ProblemError, as all of these do."""
+        wanted = await self.wanted_gateway(asked)
+        return await self._gateway.ensure(registry.gateway_key(wanted.id), wanted)
+
+    async def wanted_gateway(self, asked: RegisterGateway) -> Gateway:
         model = await self.model(asked.model or DEFAULT_MODEL)
         gateway = asked.req_id or uuid.uuid4().hex
         model_check.check_id(model, gateway)
-        key = registry.gateway_key(gateway)
-        record, _ = await self._gateways.get(key)
+        record, _ = await self._gateways.get(registry.gateway_key(gateway))
         known = record.entity if record is not None and record.state == "registered" else None
         # What a request leaves out is what the gateway has, whoever registered it with whatever.
         interval = known.report_interval if known else model.report_interval
-        wanted = Gateway(
+        return Gateway(
             id=gateway,
             name=asked.name,
             model=known.model if known and asked.model is None else model.id,
             site_id=asked.site_id or (known.site_id if known else await self._only_site()),
             report_interval=asked.report_interval or interval,
         )
-        return await self._gateway.ensure(key, wanted)
 
     async def register_device(self, asked: RegisterDevice) -> Device:
         owner = await self.gateway(asked.owner)
-        device = asked.req_id or uuid.uuid4().hex
-        key = registry.device_key(owner.id, device)
-        known, _ = await self._devices.get(key)
-        name = asked.model or (known.entity.model if known else None)
-        model = model_check.device_model(await self.model(owner.model), name)
-        if known is None and model.max is not None:
-            there = await self._lists.devices(owner.id)
-            model_check.check_room(model, sum(item.model == model.id for item in there))
-        wanted = Device(id=device, owner=owner.id, name=asked.name, model=model.id)
-        return await self._device.ensure(key, wanted)
+        model = await self.model(owner.model)
+        known = None if asked.req_id is None else await self.device(owner.id, asked.req_id)
+        wanted = model_check.device_of(model, owner.id, asked, known.model if known else None)
+        if known is None:
+            model_check.check_room(model, wanted, await self._lists.devices(owner.id))
+        return await self._device.ensure(registry.device_key(owner.id, wanted.id), wanted)
 
     async def register_sensor(self, asked: RegisterSensor) -> Sensor:
         owner = await self.gateway(asked.owner)
-        record, _ = await self._devices.get(registry.device_key(owner.id, asked.device_id))
-        if record is None or record.state != "registered":
-            raise ProblemError.of(
-                "unknown-device",
-                404,
-                f"gateway {owner.id} has no device {asked.device_id}",
-                field="deviceId",
-                hint="register the device first",
-            )
-        model = model_check.device_model(await self.model(owner.model), record.entity.model)
-        kind = model_check.sensor_model(model, asked)
-        sensor = asked.req_id or uuid.uuid4().hex
-        wanted = Sensor(
-            id=sensor,
-            owner=owner.id,
-            device_id=asked.device_id,
-            name=asked.name,
-            type=kind.type,
-            driver_name=kind.driver_name,
-            model=kind.model,
-            category=kind.category,
-        )
-        return await self._sensor.ensure(registry.sensor_key(owner.id, sensor), wanted)
+        device = await self.device(owner.id, asked.device_id)
+        if device is None:
+            raise no_such_device(owner.id, asked.device_id)
+        wanted = model_check.sensor_of(await self.model(owner.model), device, asked)
+        return await self._sensor.ensure(registry.sensor_key(owner.id, wanted.id), wanted)
+
+    async def device(self, owner: str, device: str) -> Device | None:
+        record, _ = await self._devices.get(registry.device_key(owner, device))
+        return record.entity if record is not None and record.state == "registered" else None
 
     async def gateway(self, gateway: str) -> Gateway:
         record, _ = await self._gateways.get(registry.gateway_key(gateway))
@@ -171,3 +155,13 @@ class Fleet:
             field="siteId",
             allowed=[site.id for site in sites],
         )
+
+
+def no_such_device(gateway: str, device: str) -> ProblemError:
+    return ProblemError.of(
+        "unknown-device",
+        404,
+        f"gateway {gateway} has no device {device}",
+        field="deviceId",
+        hint="register the device first",
+    )

@@ -22,6 +22,7 @@ from ferry.registry.bucket import Bucket
 from ferry.registry.fleet import Fleet
 from ferry.registry.lists import Lists
 from ferry.registry.takeover import Takeover
+from ferry.registry.whole import Whole
 from ferry.runtime.service import Service
 
 
@@ -29,12 +30,14 @@ class Handlers:
     def __init__(
         self,
         fleet: Fleet,
+        whole: Whole,
         takeover: Takeover,
         lists: Lists,
         devices: Bucket[Device],
         sensors: Bucket[Sensor],
     ) -> None:
         self._fleet = fleet
+        self._whole = whole
         self._takeover = takeover
         self._lists = lists
         self._devices = devices
@@ -73,7 +76,7 @@ class Handlers:
     def serve(self, service: Service) -> None:
         service.serve(subjects.REGISTRY_SITES_LIST, SitesRequest, self.list_sites)
         service.serve(subjects.REGISTRY_MODELS_GET, ModelRequest, self.get_model)
-        service.serve(subjects.REGISTRY_GATEWAYS_REGISTER, RegisterGateway, self._fleet.register_gateway)
+        service.serve(subjects.REGISTRY_GATEWAYS_REGISTER, RegisterGateway, self._whole.register)
         service.serve(subjects.REGISTRY_GATEWAYS_GET, GatewayId, self.get_gateway)
         service.serve(subjects.REGISTRY_GATEWAYS_LIST, ListRequest, self.list_gateways)
         service.serve(subjects.REGISTRY_DEVICES_REGISTER, RegisterDevice, self._fleet.register_device)

@@ -2,17 +2,42 @@
 
 import difflib
 import re
+import uuid
 from collections.abc import Iterable
 
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import (
+    Device,
     DeviceModel,
     GatewayModel,
-    RegisterSensor,
+    NewDevice,
+    NewSensor,
+    Sensor,
     SensorModel,
 )
 
 UUID_HEX = re.compile(r"[0-9a-f]{32}")
+
+
+def device_of(model: GatewayModel, owner: str, asked: NewDevice, known: str | None = None) -> Device:
+    """What a request stands for; `known` is the model that the device has already. Raises ProblemError."""
+    chosen = device_model(model, asked.model or known)
+    return Device(id=asked.req_id or uuid.uuid4().hex, owner=owner, name=asked.name, model=chosen.id)
+
+
+def sensor_of(model: GatewayModel, device: Device, asked: NewSensor) -> Sensor:
+    """What a request stands for, on a device that is there. Raises ProblemError."""
+    kind = sensor_model(device_model(model, device.model), asked)
+    return Sensor(
+        id=asked.req_id or uuid.uuid4().hex,
+        owner=device.owner,
+        device_id=device.id,
+        name=asked.name,
+        type=kind.type,
+        driver_name=kind.driver_name,
+        model=kind.model,
+        category=kind.category,
+    )
 
 
 def check_id(model: GatewayModel, gateway: str) -> None:
@@ -38,18 +63,19 @@ def device_model(model: GatewayModel, name: str | None) -> DeviceModel:
     raise _unknown("model", name, [candidate.id for candidate in models], f"gateway model {model.id}")
 
 
-def check_room(model: DeviceModel, there: int) -> None:
+def check_room(model: GatewayModel, wanted: Device, there: Iterable[Device]) -> None:
     """Raises ProblemError when the gateway has all the devices of this model that it may have."""
-    if model.max is not None and there >= model.max:
+    most = device_model(model, wanted.model).max
+    if most is not None and sum(device.model == wanted.model for device in there) >= most:
         raise ProblemError.of(
             "too-many-devices",
             422,
-            f"a gateway may have {model.max} devices of model {model.id}, and has them",
+            f"a gateway may have {most} devices of model {wanted.model}, and has them",
             field="model",
         )
 
 
-def sensor_model(model: DeviceModel, wanted: RegisterSensor) -> SensorModel:
+def sensor_model(model: DeviceModel, wanted: NewSensor) -> SensorModel:
     """What belongs to the sensor's type; what the request says of it must agree. Raises ProblemError.
 
     A type may stand in the model more than once, with other drivers or models: the first that agrees is it.

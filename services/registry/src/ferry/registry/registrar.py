@@ -51,29 +51,40 @@ class Registrar(Generic[E]):
     async def ensure(self, key: str, wanted: E) -> E:
         """The entity, registered now or before. Raises ProblemError; a repeat is always safe."""
         for _ in range(TRIES):
-            record, revision = await self._store.get(key)
-            if record is not None and record.state == "registered":
-                return self._same(wanted, record.entity)
             try:
-                if record is None or not _alike(record.entity, wanted):
-                    revision = await self._store.put(key, "intended", wanted, revision)
-                entity = await self._at_cloud(wanted)
-                # Before the record: a crash between the two tells it twice, never not at all.
-                await self._events.emit(self._noun, "registered", entity)
-                await self._store.put(key, "registered", entity, revision)
+                there, revision = await self.intend(key, wanted)
+                if there is not None:
+                    return there
+                entity = await self.at_cloud(wanted, self._register)
+                await self.record(key, entity, revision)
             except ConflictError:
                 continue  # somebody registers the same: what came of it is read anew
             return entity
-        raise ProblemError.of(
-            "busy", 503, f"too many requests for {self._noun} {wanted.id} at once", hint="try again"
-        )
+        raise busy(self._noun, wanted.id)
+
+    async def intend(self, key: str, wanted: E) -> tuple[E | None, int]:
+        """What is registered already, or None and the intention's revision. Raises ProblemError, ConflictError."""
+        try:
+            return None, await self._store.put(key, "intended", wanted, 0)
+        except ConflictError:
+            record, revision = await self._store.get(key)
+        if record is not None and record.state == "registered":
+            return self._same(wanted, record.entity), revision
+        if record is None or not alike(record.entity, wanted):
+            revision = await self._store.put(key, "intended", wanted, revision)
+        return None, revision
+
+    async def record(self, key: str, entity: E, revision: int) -> None:
+        """Raises ConflictError. The event comes first: a crash between the two tells it twice, never not at all."""
+        await self._events.emit(self._noun, "registered", entity)
+        await self._store.put(key, "registered", entity, revision)
 
     async def adopt(self, key: str, entity: E) -> bool:
         """Takes over what the cloud has. False when it was known, and the same."""
         for _ in range(TRIES):
             record, revision = await self._store.get(key)
             known = record is not None and record.state == "registered"
-            if record is not None and known and _alike(record.entity, entity):
+            if record is not None and known and alike(record.entity, entity):
                 return False
             await self._events.emit(self._noun, "changed" if known else "imported", entity)
             try:
@@ -83,9 +94,10 @@ class Registrar(Generic[E]):
             return True
         return False
 
-    async def _at_cloud(self, wanted: E) -> E:
+    async def at_cloud(self, wanted: E, register: Callable[[E], Awaitable[E]]) -> E:
+        """What the cloud has after `register`, whatever it answered. Raises ProblemError."""
         try:
-            return await self._register(wanted)
+            return await register(wanted)
         except UnreachableError as error:
             if not error.ambiguous:
                 raise unreachable(error) from None
@@ -130,7 +142,7 @@ class Registrar(Generic[E]):
         )
 
 
-def _alike(one: E, other: E) -> bool:
+def alike(one: E, other: E) -> bool:
     return not _differences(one, other)
 
 
@@ -162,6 +174,10 @@ def refused(noun: str, error: RefusedError) -> ProblemError:
         )
     kind, title = REFUSALS.get(error.status, ("refused", "Thing+ refused the {noun}"))
     return ProblemError.of(kind, error.status, title.format(noun=noun), detail=str(error))
+
+
+def busy(noun: str, entity: str) -> ProblemError:
+    return ProblemError.of("busy", 503, f"too many requests for {noun} {entity} at once", hint="try again")
 
 
 def unreachable(error: CloudError) -> ProblemError:

@@ -94,6 +94,8 @@ class Control:
             "tokens_issued": {"thingplus": self._thingplus.issued, "otosense": self._otosense.issued},
             "points": self._store.points,
             "gateways": len(self._store.gateways),
+            "devices": sum(len(gateway.devices) for gateway in self._store.gateways.values()),
+            "sensors": sum(len(gateway.sensors) for gateway in self._store.gateways.values()),
             "otosense_sensors": len(self._sensors.known),
         }
 

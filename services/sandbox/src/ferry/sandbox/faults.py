@@ -36,7 +36,10 @@ class Match(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`status` may `commit` first; `latency` takes `ms` to `max_ms` by its `distribution`."""
+    """`status` may `commit` first; `latency` takes `ms` to `max_ms` by its `distribution`.
+
+    `per_s` spares so many requests in each second from when it was armed: with 429 it is a rate limit.
+    """
 
     kind: Kind
     match: Match = msgspec.field(default_factory=Match)
@@ -52,6 +55,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     bytes: Annotated[int, msgspec.Meta(ge=1, le=1 << 30)] = 10_000_000
     location: str = "http://127.0.0.1:9/elsewhere"
     rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    per_s: Annotated[int, msgspec.Meta(ge=1)] | None = None
     seed: int = 0
     for_requests: Annotated[int, msgspec.Meta(ge=1)] | None = None
     for_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
@@ -65,6 +69,8 @@ class Armed:
     dice: random.Random
     pattern: re.Pattern[str] | None
     hits: int = 0
+    second: int = -1
+    spared: int = 0
     left: int | None = None
 
     def delay_s(self) -> float:
@@ -144,12 +150,21 @@ class Faults:
         return armed.left == 0 or (for_s is not None and self._clock.now_s() >= armed.since_s + for_s)
 
     def _strikes(self, armed: Armed) -> bool:
+        if armed.fault.per_s is not None and self._spares(armed, armed.fault.per_s):
+            return False
         if armed.fault.rate < 1 and armed.dice.random() >= armed.fault.rate:
             return False
         armed.hits += 1
         if armed.left is not None:
             armed.left -= 1
         return True
+
+    def _spares(self, armed: Armed, per_s: int) -> bool:
+        second = int(self._clock.now_s() - armed.since_s)
+        if second != armed.second:
+            armed.second, armed.spared = second, 0
+        armed.spared += 1
+        return armed.spared <= per_s
 
 
 def _compiled(path: str | None) -> re.Pattern[str] | None:

@@ -118,7 +118,7 @@ def _apply(found: Plan, at_once: int) -> Applied:
         task = progress.add_task("", total=len(found.create))
 
         async def work(bus: Bus) -> Applied:
-            return await fleet_apply.apply(bus, found, at_once, lambda: progress.advance(task))
+            return await fleet_apply.apply(bus, found, at_once, lambda ended: progress.advance(task, ended))
 
         return on_bus(work)
 
