@@ -121,7 +121,9 @@ async def measure(place: Place, start: Start, per_put: int, readings: int) -> fl
 
 
 async def puts_of(cloud: str) -> int:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(retries=8)
+    ) as client:  # it may still start
         return int((await client.get(cloud)).headers["Served"])
 
 

@@ -19,7 +19,7 @@ def ack_before_put() -> None:
     accept = Journey.accept
 
     def mutated(self: Journey, partition: Partition, held: Held) -> None:
-        self._fates.ack(held)
+        self._hand._fates.ack(held)
         accept(self, partition, held)
 
     Journey.accept = mutated  # type: ignore[method-assign]
@@ -37,7 +37,7 @@ def ack_on_5xx() -> None:
 
 
 def two_owners() -> None:
-    """Every replica thinks that it owns everything, and all share one consumer."""
+    """Every replica thinks that it owns everything, all share one consumer, and none minds the missing deliveries."""
 
     def mine(_: int, replicas: Iterable[str]) -> str:
         return next(iter(replicas))
@@ -49,6 +49,10 @@ def two_owners() -> None:
         async def holders(self) -> dict[int, tuple[str, int]]:
             return {}
 
+    def whatever_comes(self: Partition, _: int) -> bool:
+        return self.pulls
+
+    setattr(Partition, "takes", whatever_comes)  # noqa: B010 - the same
     setattr(ownership, "owner", mine)  # noqa: B010 - the module's own name, not its export
     setattr(topology, "partition_consumer", shared)  # noqa: B010 - the same
     setattr(sys.modules["ferry.telemetry.app"], "Leases", Nobody)  # noqa: B010 - the same

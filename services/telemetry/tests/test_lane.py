@@ -114,4 +114,4 @@ def test_chunks_lose_nothing_and_keep_the_order(sizes, max_points, max_bytes):
     cut = chunks(dots, max_points, max_bytes)
     assert [dot for chunk in cut for dot in chunk] == dots
     assert all(len(chunk) <= max_points for chunk in cut)
-    assert all(len(chunk) == 1 or sum(dot.size for dot in chunk) <= max_bytes for chunk in cut)
+    assert all(len(chunk) == 1 or len(body_of(chunk)) <= max_bytes for chunk in cut)

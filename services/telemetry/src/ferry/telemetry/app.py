@@ -22,6 +22,7 @@ from ferry.telemetry.cloud import thingplus
 from ferry.telemetry.dead_letters import DeadLetters
 from ferry.telemetry.fates import BusFates
 from ferry.telemetry.gate import Gate
+from ferry.telemetry.hand import Hand
 from ferry.telemetry.journey import Journey
 from ferry.telemetry.known import Known
 from ferry.telemetry.leases import Leases
@@ -62,22 +63,23 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         policy = RetryPolicy(chosen.retry_base_s, chosen.retry_cap_s, chosen.retry_budget_s)
         seen = TracedCloud(cloud, service.seen.tracer) if settings.otlp.endpoint else cloud
         sender = Sender(seen, BusTokens(Tokens(service.nats, "thingplus")), gate, policy, failures)
-        fates = BusFates(service.nats, service.jetstream)
-        journey = Journey(sender, Known(RegistryBucket(service.jetstream)), fates, chosen)
+        fates = BusFates(service.nats, service.jetstream, chosen.give_back_s)
+        hand = Hand(fates, chosen.in_flight_messages, chosen.in_flight_bytes)
+        journey = Journey(sender, Known(RegistryBucket(service.jetstream)), hand, chosen)
         leases = Leases(service.jetstream, replica, chosen.ack_wait_s)
         replicas = Replicas(replica, chosen.silent_s)
 
         def may_pull() -> bool:
             # With nothing in hand there is nobody to probe an open breaker with: it would stay open for ever.
-            return journey.has_room and (gate.open or journey.in_hand == 0)
+            return hand.has_room and (gate.open or hand.messages == 0)
 
         stream = ReadingsStream(service.nats, journey.accept, may_pull)
         ownership = Ownership(
-            *(leases, replicas, stream, journey, fates),
+            *(leases, replicas, stream, hand, fates),
             asleep_s=chosen.silent_s * 0.8,
             drain_s=chosen.drain_s,
         )
-        observer = Observer(replica, ownership, journey, sender, failures)
+        observer = Observer(replica, ownership, hand, sender, failures)
         partitions = await leases.partitions()
         handlers.serve(
             service,
@@ -101,7 +103,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
                 subjects.TELEMETRY_PRESENCE, observer.presence(leaving=True).model_dump_json().encode()
             )
             await ownership.release_all()
-            await journey.stop()
+            await hand.stop()
 
 
 async def _listen(client: Client, replicas: Replicas, presence: Callable[..., Presence]) -> None:

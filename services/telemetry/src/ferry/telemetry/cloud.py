@@ -43,23 +43,21 @@ class Cloud(Protocol):
 class ThingPlusCloud:
     """Both calls raise Unreachable."""
 
-    def __init__(self, base: str, client: Client, answer_s: float) -> None:
+    def __init__(self, base: str, client: Client) -> None:
         self._base = base.rstrip("/")
         self._client = client
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        self._timeout = timedelta(seconds=answer_s)
 
     async def put(self, path: str, body: bytes, bearer: str) -> Answer:
-        headers = {**self._headers, "Authorization": bearer}
-        return await self._send(self._client.put(self._base + path).headers(headers).body_bytes(body))
+        request = self._client.put(self._base + path).header("Authorization", bearer)
+        return await self._send(request.body_bytes(body))
 
     async def get(self, path: str, query: dict[str, str], bearer: str) -> Answer:
-        headers = {**self._headers, "Authorization": bearer}
-        return await self._send(self._client.get(self._base + path).query(query).headers(headers))
+        request = self._client.get(self._base + path).header("Authorization", bearer)
+        return await self._send(request.query(query))
 
     async def _send(self, request: RequestBuilder) -> Answer:
         try:
-            async with request.timeout(self._timeout).build_streamed() as response:
+            async with request.build_streamed() as response:
                 body = bytes(await response.body_reader.read(MAX_ANSWER) or b"")
                 status = response.status
                 waits = response.headers.get("retry-after") if status >= 400 else None  # noqa: PLR2004
@@ -87,9 +85,11 @@ async def thingplus(settings: CloudSettings, connections: int) -> AsyncIterator[
         .max_connections(connections)
         .pool_max_idle_per_host(connections)
         .connect_timeout(timedelta(seconds=settings.connect_s))
+        .timeout(timedelta(seconds=settings.answer_s))
+        .default_headers({"Content-Type": "application/json", "Accept": "application/json"})
         .follow_redirects(enable=False)
         .error_for_status(enable=False)
         .user_agent("ferry-telemetry")
     )
     async with builder.build() as client:
-        yield ThingPlusCloud(settings.url, client, settings.answer_s)
+        yield ThingPlusCloud(settings.url, client)

@@ -3,7 +3,7 @@
 A contract test holds both to the same answers.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,7 +13,7 @@ from ferry.contract.readings import MAX_READINGS, MAX_TIME
 MAX_VALID_DURATION_S = 31_536_000
 
 
-class Point(NamedTuple):
+class Point(msgspec.Struct, frozen=True):
     """`time` in Unix ms, or None for the moment that the bus took it; `value` as the JSON that is sent."""
 
     time: int | None

@@ -25,17 +25,18 @@ def address_of(subject: str) -> tuple[str | None, str | None]:
 class BusFates:
     """Acks leave in batches, each loop turn one: a publish alone costs more than decoding a reading."""
 
-    def __init__(self, client: Client, jetstream: JetStreamContext) -> None:
+    def __init__(self, client: Client, jetstream: JetStreamContext, give_back_s: float) -> None:
         self._client = client
         self._jetstream = jetstream
+        self._later = b'-NAK {"delay": %d}' % int(give_back_s * 1e9)
         self._told: list[tuple[str, bytes]] = []
         self._teller: asyncio.Task[None] | None = None
 
     def ack(self, held: Held) -> None:
         self._tell(held.ack, b"+ACK")
 
-    def give_back(self, held: Held, delay_s: float) -> None:
-        self._tell(held.ack, b'-NAK {"delay": %d}' % int(delay_s * 1e9))
+    def give_back(self, held: Held) -> None:
+        self._tell(held.ack, self._later)
 
     def in_progress(self, held: Held) -> None:
         self._tell(held.ack, b"+WPI")

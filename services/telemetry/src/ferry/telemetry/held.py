@@ -1,6 +1,8 @@
 """A message in hand: taken from the stream, not yet acked."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from ferry.contract.dead import Reason
 
@@ -15,11 +17,11 @@ class Verdict:
     attempts: int = 0
 
 
-@dataclass(slots=True)
-class Held:
+class Held(msgspec.Struct, eq=False):
     """`sequence` is the stream's, `published_ms` when the server stored it; `ack` is where its fate is told.
 
     `open` counts the points whose fate is not yet known; the message is settled with the last of them.
+    A msgspec.Struct is made in C: there is one for every message.
     """
 
     sequence: int
@@ -30,5 +32,7 @@ class Held:
     headers: dict[str, str] | None
     size: int
     open: int = 1
-    verdict: Verdict | None = field(default=None)
+    verdict: Verdict | None = None
     settled: bool = False
+    among: dict[int, "Held"] = {}
+    """All that its partition has in hand, by sequence; emptied when the partition is lost."""

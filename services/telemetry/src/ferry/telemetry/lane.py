@@ -7,6 +7,8 @@ from bisect import insort
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from ferry.contract.dead import Reason
 from ferry.contract.subjects import Address
 from ferry.telemetry.decode import Point
@@ -16,18 +18,13 @@ SAME_BURST_MS = 1000
 """Readings without a time that the bus took in the same ms are moved up by ms, at most so far."""
 
 
-@dataclass(slots=True)
-class Dot:
+class Dot(msgspec.Struct, eq=False):
     """One point on its way: `time` in Unix ms, `value` as JSON, and every message that said it."""
 
     time: int
     value: bytes
     said_by: list[Held]
     implicit: bool
-
-    @property
-    def size(self) -> int:
-        return len(self.value) + 34
 
 
 @dataclass(slots=True)
@@ -100,12 +97,16 @@ class Lane:
     def take(self) -> Taken:
         """All that waits, sorted by time, a time only once. A second value for a time is doomed."""
         taken, self.waiting = self.waiting, []
-        if len(taken) == 1 and len(taken[0][1]) == 1:  # the common case of an idle sensor
-            held, points = taken[0]
-            return Taken([self._dot(held, points[0], 0)], [])
         dots: list[Dot] = []
+        newest, ordered = -1, True
         for held, points in taken:
-            dots.extend(self._dot(held, point, index) for index, point in enumerate(points))
+            for index, point in enumerate(points):
+                dot = self._dot(held, point, index)
+                ordered = ordered and dot.time > newest
+                newest = dot.time
+                dots.append(dot)
+        if ordered:  # the common case
+            return Taken(dots, [])
         dots.sort(key=_by_time)
         return _unique(dots)
 
@@ -160,17 +161,21 @@ def close(dot: Dot) -> list[Held]:
 
 def chunks(dots: list[Dot], max_points: int, max_bytes: int) -> list[list[Dot]]:
     """Arrays of at most so many points and bytes, in order; a larger single point goes alone."""
-    if len(dots) <= max_points and sum(dot.size for dot in dots) <= max_bytes:
+    if len(dots) <= max_points and sum([_size(dot) for dot in dots]) <= max_bytes:
         return [dots]
     cut: list[list[Dot]] = [[]]
     size = 0
     for dot in dots:
-        if cut[-1] and (len(cut[-1]) >= max_points or size + dot.size > max_bytes):
+        if cut[-1] and (len(cut[-1]) >= max_points or size + _size(dot) > max_bytes):
             cut.append([])
             size = 0
         cut[-1].append(dot)
-        size += dot.size
+        size += _size(dot)
     return cut
+
+
+def _size(dot: Dot) -> int:
+    return len(dot.value) + 34
 
 
 def body_of(dots: list[Dot]) -> bytes:

@@ -6,7 +6,7 @@ import structlog
 
 from ferry.contract.topology import partition_consumer
 from ferry.telemetry.fates import BusFates
-from ferry.telemetry.journey import Journey
+from ferry.telemetry.hand import Hand
 from ferry.telemetry.leases import Leases
 from ferry.telemetry.partition import Partition
 from ferry.telemetry.readings_stream import ReadingsStream
@@ -24,7 +24,7 @@ class Ownership:
         leases: Leases,
         replicas: Replicas,
         stream: ReadingsStream,
-        journey: Journey,
+        hand: Hand,
         fates: BusFates,
         *,
         asleep_s: float,
@@ -34,7 +34,7 @@ class Ownership:
         self._leases = leases
         self._replicas = replicas
         self._stream = stream
-        self._journey = journey
+        self._hand = hand
         self._fates = fates
         self._asleep_s = asleep_s
         self._drain_s = drain_s
@@ -106,7 +106,7 @@ class Ownership:
 
     def _open(self, partition: Partition) -> None:
         self.held[partition.number] = partition
-        self._journey.partitions.add(partition)
+        self._hand.partitions.add(partition)
         self._pulls[partition.number] = asyncio.create_task(self._stream.run(partition))
 
     async def _check(self, partition: Partition) -> None:
@@ -119,7 +119,7 @@ class Ownership:
             self._pulls[partition.number] = asyncio.create_task(self._stream.run(partition))
 
     def _lose(self, partition: Partition) -> None:
-        self._journey.release(partition)
+        self._hand.release(partition)
         self.held.pop(partition.number, None)
         if pull := self._pulls.pop(partition.number, None):
             pull.cancel()
@@ -128,7 +128,7 @@ class Ownership:
         """Hands over: no new work, what is on its way returns, acks leave, then the consumer goes."""
         partition.draining = True
         deadline = self._loop.time() + self._drain_s
-        while self._journey.busy(partition) and self._loop.time() < deadline:
+        while partition.busy and self._loop.time() < deadline:
             await asyncio.sleep(0.005)
         try:
             await self._fates.flush()

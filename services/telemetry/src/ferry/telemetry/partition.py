@@ -30,6 +30,11 @@ class Partition:
     def pulls(self) -> bool:
         return not (self.draining or self.lost or self.broken)
 
+    @property
+    def busy(self) -> bool:
+        running = any(lane.running for lane in self.lanes.values())
+        return running or any(lane.running for lane in self.statuses.values())
+
     def takes(self, delivery: int) -> bool:
         """False once a delivery is missing: what comes after it would overtake it."""
         if delivery > self.next_delivery:

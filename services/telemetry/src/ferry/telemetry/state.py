@@ -7,7 +7,7 @@ from nats.js.errors import NotFoundError
 
 from ferry.contract import topology
 from ferry.contract.telemetry import Failure, PartitionState, Presence, State
-from ferry.telemetry.journey import Journey
+from ferry.telemetry.hand import Hand
 from ferry.telemetry.leases import Leases
 from ferry.telemetry.limiter import Failures
 from ferry.telemetry.ownership import Ownership
@@ -17,24 +17,24 @@ from ferry.telemetry.sender import Sender
 
 class Observer:
     def __init__(
-        self, replica: str, ownership: Ownership, journey: Journey, sender: Sender, failures: Failures
+        self, replica: str, ownership: Ownership, hand: Hand, sender: Sender, failures: Failures
     ) -> None:
         self._replica = replica
         self._ownership = ownership
-        self._journey = journey
+        self._hand = hand
         self._sender = sender
         self._failures = failures
 
     def presence(self, *, leaving: bool = False) -> Presence:
         """The replica as its heartbeat says it to the others."""
-        gate, journey, counts = self._sender.gate, self._journey, self._journey.counts
+        gate, hand, counts = self._sender.gate, self._hand, self._hand.counts
         return Presence(
             replica=self._replica,
             leaving=leaving,
             partitions=tuple(sorted(self._ownership.held)),
-            in_hand=journey.in_hand,
-            in_hand_bytes=journey.in_hand_bytes,
-            oldest_age_ms=journey.oldest_ms(),
+            in_hand=hand.messages,
+            in_hand_bytes=hand.bytes,
+            oldest_age_ms=hand.oldest_ms(),
             breaker=gate.breaker.state,
             limit=int(gate.limiter.limit),
             requests=gate.limiter.in_use,
