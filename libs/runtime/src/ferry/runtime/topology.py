@@ -1,10 +1,14 @@
-"""Makes the streams and buckets that the contract names: `python -m ferry.runtime.topology`.
+"""Makes and migrates the streams, buckets and consumers that the contract names: `python -m ferry.runtime.topology`.
 
 The one owner of the topology, run before the services; services never alter a stream.
 """
 
+import argparse
 import asyncio
+import signal
 import sys
+from collections.abc import Callable
+from typing import Annotated
 
 import nats
 from nats.js import JetStreamContext
@@ -17,11 +21,12 @@ from nats.js.api import (
     StreamConfig,
     SubjectTransform,
 )
-from nats.js.errors import NotFoundError
-from pydantic import ValidationError
+from nats.js.errors import APIError, NotFoundError
+from pydantic import Field, ValidationError
 
 from ferry.contract import topology
 from ferry.runtime import connection
+from ferry.runtime.migration import Change, RefusedError, consumer_change, repartition, stream_change
 from ferry.runtime.settings import NatsSettings, RuntimeSettings
 
 SMALLEST_DUPLICATE_WINDOW_S = 0.1
@@ -29,11 +34,12 @@ SMALLEST_DUPLICATE_WINDOW_S = 0.1
 
 
 class TopologySettings(RuntimeSettings):
-    """Its password may lie in a file too, as every service's."""
+    """Its password may lie in a file too, as every service's. `drain_s` (s) bounds a change of `partitions`."""
 
-    replicas: int = 1
-    partitions: int = topology.PARTITIONS
-    readings_max_bytes: int = topology.READINGS.max_bytes
+    replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    partitions: Annotated[int, Field(ge=1, le=1024)] = topology.PARTITIONS
+    readings_max_bytes: Annotated[int, Field(ge=topology.MAX_BODY)] = topology.READINGS.max_bytes
+    drain_s: Annotated[float, Field(gt=0)] = 300.0
 
 
 def stream_config(stream: topology.Stream, settings: TopologySettings) -> StreamConfig:
@@ -90,23 +96,41 @@ def consumer_config(consumer: topology.Consumer) -> ConsumerConfig:
     )
 
 
-async def apply(jetstream: JetStreamContext, settings: TopologySettings) -> list[str]:
-    """Creates what is missing and updates what differs; the names of what it touched, in order."""
+async def apply(
+    jetstream: JetStreamContext,
+    settings: TopologySettings,
+    say: Callable[[str], None] = lambda _: None,
+    ended: asyncio.Event | None = None,
+) -> list[Change]:
+    """Creates what is missing, updates what differs; the changes, in order. `say` hears of each as it is made.
+
+    Refuses before it touches anything; `ended` ends the wait for a stream to be worked off. Raises
+    RefusedError, which says what to do, and nats-py's errors.
+    """
+    changes = await differences(jetstream, settings)
+    for change in changes:
+        if reason := change.refusal():
+            raise RefusedError(f"{change.name}: {reason}")
+    for change in changes:
+        say(str(change))
+        if change.repartitions:
+            await repartition(jetstream, change, settings.drain_s, ended or asyncio.Event())
+        await change.make(jetstream)
+        if change.repartitions:
+            say("restart every replica of telemetry now: it learns the number of partitions when it starts")
+    return changes
+
+
+async def differences(jetstream: JetStreamContext, settings: TopologySettings) -> list[Change]:
+    """What the server has otherwise than the contract and the settings want it. Raises nats-py's errors."""
     wanted = [stream_config(stream, settings) for stream in topology.STREAMS]
     wanted += [bucket_config(bucket, settings) for bucket in topology.BUCKETS]
-    touched = []
-    for config in wanted:
-        name = str(config.name)
-        try:
-            await jetstream.stream_info(name)
-        except NotFoundError:
-            await jetstream.add_stream(config)
-            touched.append(f"created {name}")
-        else:
-            await jetstream.update_stream(config)
-    for consumer in topology.CONSUMERS:
-        await jetstream.add_consumer(consumer.stream, consumer_config(consumer))
-    return touched
+    found = [await stream_change(jetstream, config) for config in wanted]
+    found += [
+        await consumer_change(jetstream, consumer.stream, consumer_config(consumer))
+        for consumer in topology.CONSUMERS
+    ]
+    return [change for change in found if change is not None]
 
 
 async def restore(jetstream: JetStreamContext, bucket: topology.Bucket, settings: NatsSettings) -> bool:
@@ -123,22 +147,46 @@ async def restore(jetstream: JetStreamContext, bucket: topology.Bucket, settings
     return False
 
 
-async def _main(settings: TopologySettings) -> None:
-    client = await nats.connect(**connection.options(settings.nats))
+async def _main(settings: TopologySettings, *, check: bool) -> int:
+    ended = asyncio.Event()  # no cancellation: nats-py, built on Python 3.11's wait_for, may swallow one
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    client = await nats.connect(**{**connection.options(settings.nats), "disconnected_cb": None})
+    jetstream = client.jetstream(timeout=10)
     try:
-        for line in await apply(client.jetstream(timeout=10), settings):
-            sys.stderr.write(f"topology: {line}\n")
+        changes = await (
+            differences(jetstream, settings) if check else apply(jetstream, settings, _say, ended)
+        )
+    except RefusedError as error:
+        _say(str(error))
+        return 1
+    except APIError as error:  # such as a cluster without room for three replicas
+        _say(f"the server refuses: {error.description}")
+        return 1
     finally:
         await client.close()
+    if not changes:
+        _say("streams, buckets and consumers are as they should be")
+    if check:
+        for change in changes:
+            _say(str(change))
+    return int(check and bool(changes))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"topology: {line}\n")
 
 
 def main() -> None:
+    """0: all is as it should be (now); 1: it differs, with --check, or was refused; 2: wrong settings."""
+    parser = argparse.ArgumentParser(prog="ferry.runtime.topology", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="say what differs, change nothing")
+    chosen = parser.parse_args()
     try:
         settings = TopologySettings()
     except ValidationError as error:
-        sys.stderr.write(f"topology: {error}\n")
+        _say(str(error))
         sys.exit(2)
-    asyncio.run(_main(settings))
+    sys.exit(asyncio.run(_main(settings, check=chosen.check)))
 
 
 if __name__ == "__main__":

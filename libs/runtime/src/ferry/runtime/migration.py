@@ -1,0 +1,148 @@
+"""How what the server has becomes what it should be, with every message kept and each sensor's order."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, StreamConfig, StreamInfo, SubjectTransform
+from nats.js.errors import NotFoundError
+
+MUST_BE_OFF = (
+    "sealed",
+    "allow_msg_ttl",
+    "allow_msg_schedules",
+    "allow_atomic",
+    "allow_batched",
+    "allow_msg_counter",
+)
+"""What a publisher could use against others, should somebody have turned it on."""
+FIXED = ("retention", "storage")
+CLOSED_BYTES = 1
+"""No message fits into a stream of one byte: its publishers are told, as when it is full."""
+TURN_S = 0.1
+
+
+class RefusedError(Exception):
+    """Not done, and what to do instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What of `name` differs: field, what it is, what it should be. Without `info` it is missing."""
+
+    name: str
+    fields: dict[str, tuple[Any, Any]]
+    make: Callable[[JetStreamContext], Awaitable[object]]
+    info: StreamInfo | None = None
+    missing: bool = False
+
+    def __str__(self) -> str:
+        if self.missing:
+            return f"{self.name} is missing"
+        said = (
+            f"{field} is {_plain(now)}, should be {_plain(then)}"
+            for field, (now, then) in self.fields.items()
+        )
+        return f"{self.name}: {'; '.join(said)}"
+
+    @property
+    def repartitions(self) -> bool:
+        return not self.missing and "subject_transform" in self.fields
+
+    def refusal(self) -> str | None:
+        """Why it cannot be done without losing a message, and what to do; None when it can be done."""
+        if self.info is None:
+            return None
+        for field in FIXED:
+            if field in self.fields:
+                return (
+                    f"{field} of a stream cannot be changed; stop who publishes to it, let it be worked off or "
+                    "back it up, remove it by hand, and run this again"
+                )
+        state = self.info.state
+        if "max_bytes" in self.fields and self.fields["max_bytes"][1] < state.bytes:
+            return f"{state.bytes} bytes lie in it, more than the new max_bytes: let it be worked off first"
+        if "max_age" in self.fields and state.messages and _shorter(*self.fields["max_age"]):
+            return "a shorter max_age deletes what is older: empty it first (for dead letters: replay or discard)"
+        return None
+
+
+async def stream_change(jetstream: JetStreamContext, wanted: StreamConfig) -> Change | None:
+    name = str(wanted.name)
+    try:
+        info = await jetstream.stream_info(name)
+    except NotFoundError:
+        return Change(name, {}, lambda js: js.add_stream(wanted), missing=True)
+    fields = _differing(info.config, wanted)
+    for field in MUST_BE_OFF:
+        if getattr(info.config, field, None):
+            fields[field] = (True, False)
+    return Change(name, fields, lambda js: js.update_stream(wanted), info) if fields else None
+
+
+async def consumer_change(jetstream: JetStreamContext, stream: str, wanted: ConsumerConfig) -> Change | None:
+    async def make(js: JetStreamContext) -> object:
+        return await js.add_consumer(stream, wanted)
+
+    name = f"{stream}/{wanted.durable_name}"
+    try:
+        info = await jetstream.consumer_info(stream, str(wanted.durable_name))
+    except NotFoundError:
+        return Change(name, {}, make, missing=True)
+    fields = _differing(info.config, wanted)
+    return Change(name, fields, make) if fields else None
+
+
+async def repartition(
+    jetstream: JetStreamContext, change: Change, drain_s: float, ended: asyncio.Event
+) -> None:
+    """Closes the stream to publishers, and waits until it is worked off: what is left has its old partition.
+
+    Should another partition take a sensor's newer readings, they would overtake the older ones. Raises
+    RefusedError after `drain_s` (s), or when `ended` is set: the stream is open again, partitioned as it was.
+    """
+    assert change.info is not None  # noqa: S101 - a missing stream has nothing to repartition
+    before = change.info.config
+    _, max_bytes = change.fields.get(
+        "max_bytes", (None, before.max_bytes)
+    )  # a run that was killed had closed it
+    await jetstream.update_stream(replace(before, max_bytes=CLOSED_BYTES))
+    try:
+        await _worked_off(jetstream, change.name, drain_s, ended)
+    except BaseException:
+        await jetstream.update_stream(replace(before, max_bytes=max_bytes))
+        raise
+
+
+async def _worked_off(jetstream: JetStreamContext, name: str, drain_s: float, ended: asyncio.Event) -> None:
+    deadline = time.monotonic() + drain_s
+    while left := (await jetstream.stream_info(name)).state.messages:
+        if ended.is_set():
+            raise RefusedError(f"{name}: ended while {left} messages were being worked off; run it again")
+        if time.monotonic() > deadline:
+            raise RefusedError(
+                f"{name}: {left} messages were not worked off within {drain_s:g} s, so its partitions stay as they "
+                "were; is telemetry running, and the cloud there (`ferry status`)? FERRY_DRAIN_S gives more time"
+            )
+        await asyncio.sleep(TURN_S)
+
+
+def _differing(current: object, wanted: object) -> dict[str, tuple[Any, Any]]:
+    found = {}
+    for field, value in vars(wanted).items():
+        now = getattr(current, field)
+        if value is not None and now != value and (now or value):
+            found[field] = (now, value)
+    return found
+
+
+def _shorter(now: float | None, then: float | None) -> bool:
+    """0 is for ever."""
+    return bool(then) and (not now or float(then or 0) < float(now))
+
+
+def _plain(value: object) -> object:
+    return value.dest if isinstance(value, SubjectTransform) else value
