@@ -114,6 +114,20 @@ async def test_a_check_of_the_service_itself_makes_it_unready(bus):
         assert await service.ready() == "the tank is empty"
 
 
+async def test_who_does_not_serve_yet_or_no_longer_is_not_ready(bus):
+    said = []
+
+    @asynccontextmanager
+    async def asked_on_both_sides(service: Service):
+        said.append(await service.ready())
+        yield
+        said.append(await service.ready())
+
+    async with running("test", settings(bus.url), asked_on_both_sides) as service:
+        assert await service.ready() is None
+    assert said == ["not serving requests: starting or stopping"] * 2
+
+
 async def test_the_bus_is_there_until_the_lifespan_has_ended(bus, nats_client):
     heard = await nats_client.subscribe("goodbye")
     await nats_client.flush()

@@ -40,6 +40,8 @@ class Service:
         self.broker = broker
         self.seen = seen
         self.ready_checks: list[health.Check] = []
+        self.serving = False
+        """From when the server knows whom to ask until this service is told to stop."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -97,9 +99,11 @@ class Service:
         return "the connection to NATS is closed for good" if state and state.connection.is_closed else None
 
     async def ready(self) -> str | None:
-        """A JetStream round trip, then what the service itself watches."""
+        """Its requests are served, a JetStream round trip, then what the service itself watches."""
         if not self.broker.config.broker_config.connection_state:
             return "not connected to NATS yet"
+        if not self.serving:
+            return "not serving requests: starting or stopping"
         try:
             async with asyncio.timeout(2):
                 await self.jetstream.account_info()
@@ -129,10 +133,12 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
                     await app.start()
                     for _ in range(2):  # nats-py's PING overtakes a SUB that is still in its buffer
                         await service.nats.flush()  # only now does the server know whom to ask
+                    service.serving = True
                     _log.info("service.started")
                     try:
                         yield service
                     finally:
+                        service.serving = False
                         _log.info("service.stopping")
                         await _finish_requests(broker)
             finally:
