@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 from certificates import chain
 
 from ferry.contract import subjects, topology
+from ferry.contract.operations import OPERATIONS
 from harness.bus import bus as a_bus
 from harness.exercised import rules, unused
 from harness.nats_config import PUBLISHERS, USERS, password
@@ -190,6 +192,9 @@ async def test_each_service_needs_all_of_its_permissions_and_no_more(
     log = bus.process.text()
     for user in USERS:
         assert password(user) not in log
+    assert set(re.findall(r"\[SUB (ferry\.v1\.\S+) ferry-\w+ ", log)) == set(OPERATIONS), (
+        "what the contract says"
+    )
     permissions = Path(bus.folder) / "conf" / "permissions.conf"
     assert set(rules(permissions)) == {*USERS} - {"sys"}
     idle = unused(permissions, [log])

@@ -6,6 +6,7 @@ from opentelemetry import propagate
 from pydantic import BaseModel
 
 from ferry.contract import subjects
+from ferry.contract.operations import EVENTS
 
 _log = structlog.get_logger(__name__)
 
@@ -18,7 +19,10 @@ class Events:
         self._service = service
 
     async def emit(self, noun: str, verb: str, message: BaseModel) -> None:
+        """Raises TypeError for what the contract does not have: nobody could be listening for it."""
         subject = subjects.event(self._service, noun, verb)
+        if not isinstance(message, EVENTS.get(subject, ())):
+            raise TypeError(f"the contract has no event {subject} that is a {type(message).__name__}")
         headers: dict[str, str] = {}
         propagate.inject(headers)
         body = message.model_dump_json(exclude_none=True).encode()

@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from pydantic import BaseModel, ValidationError
 
+from ferry.contract.operations import OPERATIONS
 from ferry.runtime import connection, health, logs, requests
 from ferry.runtime.events import Events
 from ferry.runtime.observability import Observability, observe
@@ -60,7 +61,9 @@ class Service:
     def serve(
         self, subject: str, request: type[Asked], handler: Callable[[Asked], Awaitable[BaseModel | bytes]]
     ) -> None:
-        """Answers requests on `subject` once the lifespan has been entered."""
+        """Answers requests on `subject` once the lifespan has been entered. Raises TypeError."""
+        if subject in OPERATIONS and OPERATIONS[subject].request is not request:
+            raise TypeError(f"the contract has another request for {subject} than {request.__name__}")
         requests.serve(self.broker, self.name, subject, request, handler, timeout_s=self.settings.request_s)
 
     def background(self, work: Awaitable[None], name: str) -> None:

@@ -2,6 +2,7 @@
 
 import click
 
+from ferry.client.cli.asyncapi import asyncapi
 from ferry.client.cli.auth import auth
 from ferry.client.cli.dead import dead
 from ferry.client.cli.fleet import apply, export, import_, plan, schema
@@ -20,6 +21,6 @@ def main() -> None:
 for command in (
     *(plan, apply, import_, export, schema),
     *(sites, gateways, devices, sensors),
-    *(publish, status, dead, auth, otosense),
+    *(publish, status, dead, auth, otosense, asyncapi),
 ):
     main.add_command(command)

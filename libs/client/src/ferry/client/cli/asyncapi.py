@@ -1,0 +1,14 @@
+"""`ferry asyncapi`: the bus for machines."""
+
+import json
+from importlib.metadata import version
+
+import click
+
+from ferry.contract.asyncapi import document
+
+
+@click.command()
+def asyncapi() -> None:
+    """Print the AsyncAPI 3 document of everything that is said on the bus."""
+    click.echo(json.dumps(document(version("ferry-contract")), indent=2))

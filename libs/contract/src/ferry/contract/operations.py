@@ -1,0 +1,78 @@
+"""Everything that is said on the bus, with the shape of its body: requests, events, publications."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from ferry.contract import auth, dead, otosense, readings, registry, subjects, telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A request; a failed one is answered with a `problems.Problem`."""
+
+    subject: str
+    request: type[BaseModel]
+    answer: type[BaseModel]
+
+
+OPERATIONS = {
+    operation.subject: operation
+    for operation in (
+        Operation(subjects.AUTH_TOKEN_GET, auth.TokenRequest, auth.Token),
+        Operation(subjects.AUTH_STATE_GET, auth.StateRequest, auth.AuthState),
+        Operation(subjects.AUTH_CLIENT_CREATE, auth.ClientRequest, auth.Client),
+        Operation(subjects.REGISTRY_SITES_LIST, registry.SitesRequest, registry.SiteList),
+        Operation(subjects.REGISTRY_MODELS_GET, registry.ModelRequest, registry.GatewayModel),
+        Operation(subjects.REGISTRY_GATEWAYS_REGISTER, registry.RegisterGateway, registry.RegisteredGateway),
+        Operation(subjects.REGISTRY_GATEWAYS_GET, registry.GatewayId, registry.Gateway),
+        Operation(subjects.REGISTRY_GATEWAYS_LIST, registry.ListRequest, registry.GatewayList),
+        Operation(subjects.REGISTRY_DEVICES_REGISTER, registry.RegisterDevice, registry.Device),
+        Operation(subjects.REGISTRY_DEVICES_GET, registry.OwnedId, registry.Device),
+        Operation(subjects.REGISTRY_DEVICES_LIST, registry.ListRequest, registry.DeviceList),
+        Operation(subjects.REGISTRY_SENSORS_REGISTER, registry.RegisterSensor, registry.Sensor),
+        Operation(subjects.REGISTRY_SENSORS_GET, registry.OwnedId, registry.Sensor),
+        Operation(subjects.REGISTRY_SENSORS_LIST, registry.ListRequest, registry.SensorList),
+        Operation(subjects.REGISTRY_CLOUD_IMPORT, registry.ImportRequest, registry.Imported),
+        Operation(subjects.OTOSENSE_SENSORS_PROVISION, otosense.ProvisionSensor, otosense.Sensor),
+        Operation(subjects.OTOSENSE_SENSORS_GET, otosense.GetSensor, otosense.Sensor),
+        Operation(subjects.OTOSENSE_SENSORS_LIST, otosense.ListSensors, otosense.SensorList),
+        Operation(subjects.TELEMETRY_STATE_GET, telemetry.StateRequest, telemetry.State),
+        Operation(subjects.TELEMETRY_DEAD_LIST, telemetry.DeadFilter, telemetry.DeadList),
+        Operation(subjects.TELEMETRY_DEAD_GET, telemetry.DeadId, telemetry.DeadLetter),
+        Operation(subjects.TELEMETRY_DEAD_REPLAY, telemetry.DeadChoice, telemetry.DeadDone),
+        Operation(subjects.TELEMETRY_DEAD_DISCARD, telemetry.DeadChoice, telemetry.DeadDone),
+    )
+}
+
+EVENTS: dict[str, type[BaseModel]] = {
+    **{
+        subjects.event("registry", noun, verb): entity
+        for noun, entity in (
+            ("gateway", registry.Gateway),
+            ("device", registry.Device),
+            ("sensor", registry.Sensor),
+        )
+        for verb in ("registered", "imported", "changed")
+    },
+    subjects.event("otosense", "sensor", "provisioned"): otosense.SensorProvisioned,
+    subjects.event("otosense", "sensor", "connected"): otosense.SensorConnected,
+    subjects.event("otosense", "sensor", "silent"): otosense.SensorSilent,
+    subjects.event("auth", "credentials", "refused"): auth.CredentialsRefused,
+    subjects.event("auth", "credentials", "accepted"): auth.CredentialsAccepted,
+    subjects.event("auth", "token", "ending"): auth.TokenEnding,
+}
+
+PUBLICATIONS: dict[str, TypeAdapter[Any]] = {
+    f"{subjects.PREFIX}.gateways.{{gateway}}.sensors.{{sensor}}.series": readings.SERIES,
+    f"{subjects.PREFIX}.gateways.{{gateway}}.sensors.{{sensor}}.status": TypeAdapter(readings.Status),
+    f"{subjects.PREFIX}.gateways.{{gateway}}.status": TypeAdapter(readings.Status),
+}
+
+DEAD_LETTERS = f"{subjects.PREFIX}.dead.{{reason}}.{{gateway}}.{{sensor}}"
+DEAD_LETTER_HEADERS = (
+    *(dead.REASON, dead.DETAIL, dead.SUBJECT, dead.ATTEMPTS, dead.SEQUENCE, dead.PUBLISHED_AT, dead.DEAD_AT),
+    *(dead.HTTP_STATUS, dead.TRACEPARENT),
+)
+"""The last two only where there is one."""
