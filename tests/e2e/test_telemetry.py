@@ -164,8 +164,9 @@ async def test_a_long_array_that_was_committed_and_dropped_is_found_whole(
     assert (await nats_client.jetstream().stream_info("FERRY_DEAD")).state.messages == 0
 
 
+@pytest.mark.parametrize("count", [2, 20], ids=["nothing follows it", "others follow it"])
 async def test_a_delivery_that_was_lost_on_the_way_is_overtaken_by_nothing(
-    sandbox, nats_client, publisher, sensor
+    sandbox, nats_client, publisher, sensor, count
 ):
     """As when a consumer's leader dies: the server has counted a delivery that telemetry never saw."""
     await publish(publisher, sensor, {"value": "0", "time": 1000})
@@ -178,9 +179,32 @@ async def test_a_delivery_that_was_lost_on_the_way_is_overtaken_by_nothing(
         subject = f"$JS.API.CONSUMER.MSG.NEXT.FERRY_READINGS.{info.name}"
         await nats_client.publish(subject, b'{"batch":1,"expires":5000000000}', reply="stolen.1")
     await nats_client.flush()
-    for number in range(1, 21):
+    for number in range(1, 1 + count):
+        await publish(publisher, sensor, {"value": str(number), "time": 1000 + number})
+    await stolen.next_msg(timeout=5)  # the second of them: telemetry's pull was there first
+    points = await arrived(sandbox, sensor, 1 + count)
+    assert [point["value"] for point in points] == [str(number) for number in range(1 + count)]
+    assert (await jetstream.stream_info("FERRY_DEAD")).state.messages == 0
+
+
+async def test_a_delivery_lost_from_a_lease_made_anew_is_overtaken_by_nothing(
+    sandbox, nats_client, publisher, sensor
+):
+    """The new consumer counts its deliveries from 1 again: what the old one had counted says nothing of them."""
+    for number in range(5):
+        await publish(publisher, sensor, {"value": str(number), "time": 1000 + number})
+    await arrived(sandbox, sensor, 5)
+    jetstream = nats_client.jetstream()
+    stolen = await nats_client.subscribe("stolen.*")
+    for info in await jetstream.consumers_info("FERRY_READINGS"):
+        await jetstream.delete_consumer("FERRY_READINGS", info.name)
+        await jetstream.add_consumer("FERRY_READINGS", info.config)
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.FERRY_READINGS.{info.name}"
+        await nats_client.publish(subject, b'{"batch":1,"expires":5000000000}', reply="stolen.1")
+    await nats_client.flush()
+    for number in range(5, 25):
         await publish(publisher, sensor, {"value": str(number), "time": 1000 + number})
     await stolen.next_msg(timeout=5)
-    points = await arrived(sandbox, sensor, 21)
-    assert [point["value"] for point in points] == [str(number) for number in range(21)]
+    points = await arrived(sandbox, sensor, 25)
+    assert [point["value"] for point in points] == [str(number) for number in range(25)]
     assert (await jetstream.stream_info("FERRY_DEAD")).state.messages == 0

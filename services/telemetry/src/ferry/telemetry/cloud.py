@@ -15,6 +15,8 @@ from ferry.telemetry.settings import CloudSettings
 
 MAX_ANSWER = 256 * 1024
 """Bytes of an answer that are read; what is longer is no answer of Thing+'s."""
+MAX_READ_BACK = 4 * 1024 * 1024
+"""The same for a series read back: the largest publication, every character of it escaped, fits."""
 MAX_RETRY_AFTER_S = 3600.0
 
 
@@ -53,12 +55,12 @@ class ThingPlusCloud:
 
     async def get(self, path: str, query: dict[str, str], bearer: str) -> Answer:
         request = self._client.get(self._base + path).header("Authorization", bearer)
-        return await self._send(request.query(query))
+        return await self._send(request.query(query), MAX_READ_BACK)
 
-    async def _send(self, request: RequestBuilder) -> Answer:
+    async def _send(self, request: RequestBuilder, most: int = MAX_ANSWER) -> Answer:
         try:
             async with request.build_streamed() as response:
-                body = bytes(await response.body_reader.read(MAX_ANSWER) or b"")
+                body = bytes(await response.body_reader.read(most) or b"")
                 status = response.status
                 waits = response.headers.get("retry-after") if status >= 400 else None  # noqa: PLR2004
         except PyreqwestError as error:

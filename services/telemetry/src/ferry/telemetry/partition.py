@@ -24,7 +24,8 @@ class Partition:
     broken: bool = False
     """A delivery was lost on its way, or a lane failed by a mistake of ours: all unacked must come again."""
     next_delivery: int = 1
-    """The consumer's next delivery number; a higher one says that something was lost before it."""
+    """The consumer's next delivery number. A higher one says that something was lost before it, a lower one that
+    the consumer was made anew or has gone back, and nobody knows what was lost of it."""
 
     @property
     def pulls(self) -> bool:
@@ -37,10 +38,15 @@ class Partition:
 
     def takes(self, delivery: int) -> bool:
         """False once a delivery is missing: what comes after it would overtake it."""
-        if delivery > self.next_delivery:
+        if delivery != self.next_delivery:
             self.broken = True
         self.next_delivery = delivery + 1
         return self.pulls
+
+    def heard_of(self, delivery: int) -> None:
+        """The consumer's last delivery, as its server tells it while there is nothing to deliver."""
+        if delivery >= self.next_delivery:
+            self.broken = True
 
     def fence(self) -> None:
         """Raises Fenced when what is in hand may be another replica's by now."""

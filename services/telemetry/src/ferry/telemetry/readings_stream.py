@@ -18,6 +18,8 @@ from ferry.telemetry.held import Held
 from ferry.telemetry.partition import Partition
 
 EXPIRES_S = 5.0
+HEARTBEAT_S = 2.0
+"""An idle pull is told so often what was last delivered: also a lost delivery that nothing follows is seen."""
 LATE_S = 2.0
 """A pull that has not even expired by then is lost: the connection or the consumer went away."""
 BATCH = 256
@@ -57,7 +59,9 @@ class ReadingsStream:
         key = str(partition.number)
         self._partitions[key] = (partition, pull)
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{topology.READINGS.name}.{partition.consumer}"
-        request = json.dumps({"batch": BATCH, "expires": int(EXPIRES_S * 1e9)}).encode()
+        request = json.dumps(
+            {"batch": BATCH, "expires": int(EXPIRES_S * 1e9), "idle_heartbeat": int(HEARTBEAT_S * 1e9)}
+        ).encode()
         try:
             while partition.pulls and not pull.suspect:
                 if not self._has_room():
@@ -101,9 +105,12 @@ class ReadingsStream:
         if found is None or not msg.headers:
             return
         status = msg.headers.get("Status", "")
+        partition, pull = found
         if status == "100":
+            partition.heard_of(int(msg.headers.get("Nats-Last-Consumer", 0)))
+            if partition.broken:
+                pull.over.set()
             return
-        _, pull = found
         description = msg.headers.get("Description", "")
         if status in GONE and "No Messages" not in description:
             pull.suspect = True

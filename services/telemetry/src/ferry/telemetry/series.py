@@ -29,7 +29,7 @@ class SeriesForwarder:
         """Returns when the fate of every point is known and told. Raises Fenced."""
         path = series_path(lane.address.gateway, str(lane.address.sensor))
         left = list(reversed(chunks(dots, self._max_points, self._max_bytes)))
-        compared: set[int] = set()
+        compared: list[list[Dot]] = []
         while left:
             chunk = left.pop()
             if lane.last is not None and chunk[0].time <= lane.last.time:
@@ -40,10 +40,10 @@ class SeriesForwarder:
             if outcome.kind == "delivered":
                 lane.last = chunk[-1]
                 self._close(chunk)
-            elif outcome.kind == "past_time" and id(chunk) not in compared:
+            elif outcome.kind == "past_time" and not any(chunk is known for known in compared):
                 rest = await self._compare(lane, key, path, chunk, fence)
                 if rest:
-                    compared.add(id(rest))
+                    compared.append(rest)
                     left.append(rest)
             elif outcome.kind != "exhausted" and len(chunk) > 1:
                 # An array is refused whole: halve it until the bad reading is alone.
