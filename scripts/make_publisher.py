@@ -37,7 +37,7 @@ def account(name: str, public_key: str, gateways: list[str]) -> str:
       }}
     }}
   ]
-  limits: {{ max_connections: 16, max_subscriptions: 64, max_payload: 524288 }}
+  limits: {{ max_connections: 16, max_subscriptions: 64 }}
 }}
 """
 

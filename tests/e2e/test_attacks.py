@@ -231,8 +231,10 @@ async def test_a_service_altering_a_stream(connect, who):
 async def test_an_oversized_message(connect):
     alice, _ = await connect("alice")
     bob, _ = await connect("bob")
-    with pytest.raises(nats.errors.MaxPayloadError):
+    with pytest.raises(APIError, match="message size exceeds"):
         await publish(alice, ALICE, b"x" * (topology.MAX_BODY + 1))
+    with pytest.raises(nats.errors.MaxPayloadError):
+        await publish(alice, ALICE, b"x" * (2 * topology.MAX_BODY + 1))
     await publish(bob, BOB)
     assert await stored(connect) == 1
 
