@@ -172,6 +172,22 @@ def test_times_only_go_forward(demo: Tenant, lane: tuple[str, str, str]) -> None
     assert demo.call("PUT", path, {"value": "2", "time": 101}).status_code == 200
 
 
+def test_what_is_sent_again_is_counted(demo: Tenant, lane: tuple[str, str, str]) -> None:
+    def again() -> int:
+        counted = demo.http.get(f"{demo.url}/admin/counters", timeout=10).json()
+        return int(counted["points_sent_again"])
+
+    path = f"/gateways/{lane[0]}/sensors/{lane[2]}/series"
+    points = [{"value": "1", "time": 100}, {"value": "2", "time": 200}]
+    assert demo.call("PUT", path, points).status_code == 200
+    before = again()
+    unknown = [{"value": "1", "time": 150}, {"value": "another", "time": 200}, {"value": "3", "time": 300}]
+    assert demo.call("PUT", path, unknown).status_code == 400
+    assert again() == before
+    assert demo.call("PUT", path, [*points, {"value": "3", "time": 300}]).status_code == 400
+    assert again() == before + 2
+
+
 @pytest.mark.parametrize(
     "body",
     [

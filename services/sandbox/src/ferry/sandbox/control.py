@@ -93,6 +93,7 @@ class Control:
             ],
             "tokens_issued": {"thingplus": self._thingplus.issued, "otosense": self._otosense.issued},
             "points": self._store.points,
+            "points_sent_again": self._store.sent_again,
             "gateways": len(self._store.gateways),
             "devices": sum(len(gateway.devices) for gateway in self._store.gateways.values()),
             "sensors": sum(len(gateway.sensors) for gateway in self._store.gateways.values()),

@@ -1,6 +1,7 @@
 """Gateways, devices, sensors and what is known of them, and how Thing+ prints each."""
 
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,10 @@ class Series:
     @property
     def last_time(self) -> int:
         return self.times[-1]
+
+    def has(self, time: int, value: Any) -> bool:
+        index = bisect_left(self.times, time)
+        return index < len(self.times) and (self.times[index], self.values[index]) == (time, value)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,8 @@ class Store:
     def __init__(self, journal: Journal | None = None) -> None:
         self.gateways: dict[str, Gateway] = {}
         self.points = 0
+        self.sent_again = 0
+        """Points of refused PUTs that were there already: what a client delivered a second time."""
         self._sensors: dict[str, int] = {}
         self._gateways: dict[str, int] = {}
         self._journal = journal
@@ -33,7 +35,7 @@ class Store:
         self.gateways.clear()
         self._sensors.clear()
         self._gateways.clear()
-        self.points = 0
+        self.points = self.sent_again = 0
         self._note("reset", {})
 
     def of_tenant(self, tenant: str | None) -> Iterator[Gateway]:
