@@ -37,7 +37,7 @@ def ack_on_5xx() -> None:
 
 
 def two_owners() -> None:
-    """Every replica thinks that it owns everything, all share one consumer, and none minds the missing deliveries."""
+    """Every replica thinks that it owns everything, all share one consumer, and nobody counts deliveries."""
 
     def mine(_: int, replicas: Iterable[str]) -> str:
         return next(iter(replicas))
@@ -49,10 +49,14 @@ def two_owners() -> None:
         async def holders(self) -> dict[int, tuple[str, int]]:
             return {}
 
-    def whatever_comes(self: Partition, _: int) -> bool:
-        return self.pulls
+    def uncounted(self: Partition, delivery: int) -> bool:
+        return True
 
-    setattr(Partition, "takes", whatever_comes)  # noqa: B010 - the same
+    def unheard(self: Partition, delivery: int) -> None:
+        return
+
+    Partition.takes = uncounted  # type: ignore[method-assign]
+    Partition.heard_of = unheard  # type: ignore[method-assign]
     setattr(ownership, "owner", mine)  # noqa: B010 - the module's own name, not its export
     setattr(topology, "partition_consumer", shared)  # noqa: B010 - the same
     setattr(sys.modules["ferry.telemetry.app"], "Leases", Nobody)  # noqa: B010 - the same

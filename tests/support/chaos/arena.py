@@ -12,6 +12,7 @@ import nats.js.errors
 from nats.aio.client import Client
 
 from chaos.ledger import Found, Ledger, Publisher, Sensor, judge
+from chaos.tally import Tally, summary, tally_of
 from harness.bus import Bus, Cluster
 from harness.bus import bus as a_bus
 from harness.bus import cluster as a_cluster
@@ -48,10 +49,15 @@ class Arena:
     env: dict[str, str] = field(default_factory=dict)
     command: list[str] | None = None
 
-    async def add_replica(self, **env: str) -> Running:
-        replica = await self.suite.start("telemetry", {**QUICK, **self.env, **env}, command=self.command)
+    async def add_replica(self) -> Running:
+        replica = await self.suite.start("telemetry", {**QUICK, **self.env}, command=self.command)
         self.replicas.append(replica)
         return replica
+
+    async def add_doomed(self, command: list[str]) -> Running:
+        """A replica that will kill itself, perhaps before it is ready."""
+        self.kills += 1
+        return await self.suite.launch("telemetry", {**QUICK, **self.env}, command=command)
 
     async def kill_replica(self, replica: Running) -> None:
         self.replicas.remove(replica)
@@ -67,9 +73,11 @@ class Arena:
 
         async def empty() -> bool:
             try:
-                return (await self.client.jetstream().stream_info("FERRY_READINGS")).state.messages == 0
+                info = await self.client.jetstream().stream_info("FERRY_READINGS")
             except (TimeoutError, nats.js.errors.Error):
                 return False
+            # Without a leader any node answers, also one whose disk was emptied.
+            return info.state.messages == 0 and (info.cluster is None or bool(info.cluster.leader))
 
         try:
             await eventually(empty, within_s=within_s, what="an empty FERRY_READINGS")
@@ -102,8 +110,16 @@ class Arena:
             after = int(letter.seq or 0)
 
     async def judge(self, ledger: Ledger | None = None) -> Found:
+        """Asks the oracle, and prints the run's summary."""
+        ledger = ledger or self.publisher.ledger
         cloud = {sensor: await self.sandbox.series(*sensor) for sensor in self.sensors}
-        return judge(ledger or self.publisher.ledger, cloud, await self.dead())
+        letters = await self.dead()
+        found = judge(ledger, cloud, letters)
+        print(summary(ledger, await self.tally(), letters), f"{self.kills} kills", str(found), sep="; ")
+        return found
+
+    async def tally(self) -> Tally:
+        return tally_of(await self.sandbox.get("/admin/counters"))
 
 
 @asynccontextmanager
@@ -117,8 +133,10 @@ async def arena(
     command: list[str] | None = None,
     clustered: bool = False,
     lay: dict[str, int] | None = None,
+    ack_s: float = 2.0,
     **env: str,
 ) -> AsyncIterator[Arena]:
+    """`ack_s` is how long the publisher waits for an acknowledgement before it publishes again."""
     servers = a_cluster(folder / "bus") if clustered else a_bus(folder / "bus")
     async with servers as bus, a_sandbox(folder / "sandbox") as sandbox:
         await bus.lay(**(lay or {}))
@@ -128,7 +146,8 @@ async def arena(
             client = await bus.connect()
             plant = await bus.as_publisher("plant", max_reconnect_attempts=-1)
             chance = random.Random(seed)
-            ring = Arena(bus, sandbox, services, client, laid, Publisher(plant, laid, seed), chance)
+            publisher = Publisher(plant, laid, seed, ack_s)
+            ring = Arena(bus, sandbox, services, client, laid, publisher, chance)
             ring.env, ring.command = env, command
             for _ in range(replicas):
                 await ring.add_replica()

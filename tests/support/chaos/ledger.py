@@ -14,6 +14,8 @@ from ferry.contract import subjects
 
 Sensor = tuple[str, str]
 START_MS = 1_700_000_000_000
+NO_NUMBER = "no number"
+"""A value that no cloud takes. After a crash it may stand behind newer ones, and be called out of order as well."""
 
 
 @dataclass
@@ -22,7 +24,8 @@ class Ledger:
 
     acknowledged: dict[Sensor, dict[int, str]] = field(default_factory=dict)
     sent: dict[Sensor, dict[int, str]] = field(default_factory=dict)
-    poison: int = 0
+    repeated: int = 0
+    """Publishes of a reading that had been sent before: nothing was heard of it, or a late copy came through."""
 
     @property
     def count(self) -> int:
@@ -32,9 +35,14 @@ class Ledger:
 class Publisher:
     """Publishes each sensor's readings in the order of their times, and repeats what was not acknowledged."""
 
-    def __init__(self, client: Client, sensors: list[Sensor], seed: int) -> None:
+    refused_share = 0.0
+    """How many of its readings no cloud takes: their value is no number."""
+    late_share = 0.0
+    """How often a copy of an earlier reading comes late, as a publish does that timed out and went out all the same."""
+
+    def __init__(self, client: Client, sensors: list[Sensor], seed: int, timeout_s: float = 2.0) -> None:
         self.ledger = Ledger()
-        self._jetstream = client.jetstream(timeout=2)
+        self.jetstream = client.jetstream(timeout=timeout_s)
         self._sensors = sensors
         self._random = random.Random(seed)
         self._next = dict.fromkeys(sensors, START_MS)
@@ -55,22 +63,35 @@ class Publisher:
             if self._stop.is_set() or sensor in self.retired:
                 return
             moment = self._next[sensor] = self._next[sensor] + self._random.randint(1, 1000)
-            await self.publish(sensor, moment, f"{self._random.random():.6f}")
+            refused = self._random.random() < self.refused_share
+            await self.publish(sensor, moment, NO_NUMBER if refused else f"{self._random.random():.6f}")
+            if self._random.random() < self.late_share:
+                await self._late_copy(sensor)
             await asyncio.sleep(self._random.uniform(0, 2 * pause_s))
 
     async def publish(self, sensor: Sensor, moment: int, value: str) -> None:
-        body = b'{"value":"%b","time":%d}' % (value.encode(), moment)
         self.ledger.sent.setdefault(sensor, {})[moment] = value
         while True:
             try:
-                await self._jetstream.publish(subjects.sensor_series(*sensor), body)
+                await self.jetstream.publish(subjects.sensor_series(*sensor), body_of(moment, value))
             except (TimeoutError, nats.errors.Error, nats.js.errors.Error):
                 if self._stop.is_set():
                     return
+                self.ledger.repeated += 1
                 await asyncio.sleep(0.1)
             else:
                 self.ledger.acknowledged.setdefault(sensor, {})[moment] = value
                 return
+
+    async def _late_copy(self, sensor: Sensor) -> None:
+        earlier = list(self.ledger.acknowledged.get(sensor, {}).items())[-20:]
+        if earlier:
+            await self.publish(sensor, *self._random.choice(earlier))
+            self.ledger.repeated += 1
+
+
+def body_of(moment: int, value: str) -> bytes:
+    return b'{"value":"%b","time":%d}' % (value.encode(), moment)
 
 
 @dataclass
@@ -86,6 +107,9 @@ class Found:
     def bad(self) -> list[str]:
         return [*self.lost, *self.reordered, *self.invented, *self.reasonless]
 
+    def __str__(self) -> str:
+        return f"{len(self.lost)} lost, {len(self.reordered)} reordered"
+
 
 def judge(
     ledger: Ledger, cloud: dict[Sensor, list[dict[str, Any]]], dead: Iterable[tuple[str, str | None, bytes]]
@@ -93,10 +117,11 @@ def judge(
     """`cloud` holds each sensor's points in the order of their first arrival, `dead` subject, reason and body."""
     found = Found()
     letters = list(dead)
-    for subject, reason, _ in letters:
+    for subject, reason, body in letters:
         if not reason:
             found.reasonless.append(subject)
-        if reason == "out_of_order":  # every sensor was published in order: whoever reordered it, it was us
+        if reason == "out_of_order" and NO_NUMBER.encode() not in body:
+            # every sensor was published in order: whoever reordered it, it was us
             found.reordered.append(f"{subject}: a dead letter for being out of order")
     _judge_lost(found, ledger, cloud, {(subject, body) for subject, _, body in letters})
     _judge_cloud(found, ledger, cloud)
@@ -113,8 +138,7 @@ def _judge_lost(
         there = {int(point["time"]): point["value"] for point in cloud.get(sensor, [])}
         subject = subjects.sensor_series(*sensor)
         for moment, value in readings.items():
-            body = b'{"value":"%b","time":%d}' % (value.encode(), moment)
-            if there.get(moment) != value and (subject, body) not in buried:
+            if there.get(moment) != value and (subject, body_of(moment, value)) not in buried:
                 found.lost.append(f"{sensor[1]} at {moment}: acknowledged, and nowhere")
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -43,11 +44,20 @@ class Suite:
         self.sandbox = sandbox
         self.folder = folder
         self.running: list[Running] = []
+        self._numbers = count()
 
     async def start(
         self, service: str, env: dict[str, str] | None = None, *, command: list[str] | None = None
     ) -> Running:
         """A ready service; `command` runs it in another way than `python -m`."""
+        running = await self.launch(service, env, command=command)
+        await running.ready()
+        return running
+
+    async def launch(
+        self, service: str, env: dict[str, str] | None = None, *, command: list[str] | None = None
+    ) -> Running:
+        """The same without waiting until it is ready: it may be meant to die before."""
         port = free_port()
         seen = {
             **self.bus.env(service),
@@ -59,13 +69,14 @@ class Suite:
         seen |= (
             clouds if service == "auth" else {name: clouds[name] for name in clouds if name.endswith("__URL")}
         )
-        number = len(self.running)
         process = await Process.start(
-            f"{service}-{number}", command or python(f"ferry.{service}"), self.folder, {**seen, **(env or {})}
+            f"{service}-{next(self._numbers)}",
+            command or python(f"ferry.{service}"),
+            self.folder,
+            {**seen, **(env or {})},
         )
         running = Running(process, f"http://127.0.0.1:{port}")
         self.running.append(running)
-        await running.ready()
         return running
 
     async def stop(self) -> None:
