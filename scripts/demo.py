@@ -68,8 +68,8 @@ def claim_motor_sensor(folder: Path) -> None:
     certificate = folder / "motor.pem"
     script = ROOT / "scripts" / "make_certificate.py"
     subprocess.run([sys.executable, str(script), "0000S111A", str(certificate)], check=True)
-    answer = ferry("otosense", "provision", str(certificate), "--json")
-    print(f"OtoSense sensor claimed: {answer.strip().splitlines()[-1]}", flush=True)
+    sensor = json.loads(ferry("otosense", "provision", str(certificate), "--json"))[0]["sensor"]
+    print(f"OtoSense sensor {sensor['sensorId']}: {sensor['nextStep']}", flush=True)
 
 
 async def publish(track: Track, publisher: Publisher, stop: asyncio.Event) -> None:

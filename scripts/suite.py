@@ -8,7 +8,11 @@ import os
 import shlex
 import shutil
 import socket
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -51,30 +55,56 @@ def public(environment: dict[str, str]) -> dict[str, str]:
     }
 
 
-def build(*, demo: bool) -> tuple[Manager, Path]:
-    manager = Manager()
+@contextmanager
+def bus(ferry: dict[str, str], home: Path) -> Iterator[None]:
+    """A nats-server of our own, unless one is named: there before all others and gone after them."""
+    if "FERRY_NATS__URL" in ferry:
+        yield
+        return
+    port = os.environ.get("NATS_PORT") or str(free_port())
+    ferry["FERRY_NATS__URL"] = f"nats://127.0.0.1:{port}"
+    where = ["-a", "127.0.0.1", "-p", port, "-js", "-sd", str(home / "nats"), "-l", str(home / "nats.log")]
+    # a session of its own: a Ctrl-C is for the services first
+    server = subprocess.Popen([str(BIN / "nats-server"), *where], start_new_session=True)
+    try:
+        wait_for(server, int(port))
+        yield
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def wait_for(server: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(200):
+        if server.poll() is not None:
+            sys.exit(f"nats-server ended with {server.returncode}: see nats.log in {RUN}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    sys.exit(f"nats-server does not listen on port {port}")
+
+
+def chosen(*, demo: bool) -> tuple[dict[str, str], Path]:
     ferry = settings()
     ferry.setdefault("FERRY_LOG__FORMAT", "console")
     ferry.setdefault("FERRY_LOG__LEVEL", "warning" if demo else "info")
-    base = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
-    base["PYTHONUNBUFFERED"] = "1"
     home = RUN / ("demo" if demo else "run")
     if demo:
         shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
+    return ferry, home
+
+
+def build(ferry: dict[str, str], home: Path, *, demo: bool) -> tuple[Manager, Path]:
+    manager = Manager()
+    base = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+    base["PYTHONUNBUFFERED"] = "1"
 
     def add(name: str, command: list[str], environment: dict[str, str]) -> None:
         manager.add_process(name, "exec " + shlex.join(command), env={**base, **environment}, cwd=str(ROOT))
 
     python = [sys.executable, "-m"]
-    if "FERRY_NATS__URL" not in ferry:
-        port = os.environ.get("NATS_PORT") or str(free_port())
-        ferry["FERRY_NATS__URL"] = f"nats://127.0.0.1:{port}"
-        store = str(home / "nats")
-        quiet = ["-l", str(home / "nats.log")]
-        add(
-            "nats", [str(BIN / "nats-server"), "-a", "127.0.0.1", "-p", port, "-js", "-sd", store, *quiet], {}
-        )
     if demo or not any(url in ferry for url in URLS):
         port = os.environ.get("SANDBOX_PORT") or str(free_port())
         sandbox = f"http://127.0.0.1:{port}"
@@ -98,8 +128,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", action="store_true")
     demo = parser.parse_args().demo
-    manager, result = build(demo=demo)
-    manager.loop()
+    ferry, home = chosen(demo=demo)
+    with bus(ferry, home):
+        manager, result = build(ferry, home, demo=demo)
+        manager.loop()
     if demo and result.exists():
         print(result.read_text().strip(), flush=True)
     code = manager.returncode or 0

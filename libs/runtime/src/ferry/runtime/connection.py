@@ -20,7 +20,7 @@ async def _on_error(error: Exception) -> None:
 
 
 async def _on_disconnect() -> None:
-    _log.warning("nats.disconnected")
+    _log.info("nats.disconnected")  # at a wanted end too; an unwanted one comes with its error
 
 
 async def _on_reconnect() -> None:
