@@ -7,10 +7,11 @@ import random
 
 import httpx
 import pytest
+import yaml
 
 from harness.fleets import FERRY, Applying, pattern
 from harness.processes import Process
-from harness.services import bearer, lay_fleet
+from harness.services import bearer, gateway_record, lay_fleet, record, sensor_record
 
 GATEWAYS = int(os.environ.get("FERRY_FLEET_GATEWAYS", "30"))
 SENSORS = int(os.environ.get("FERRY_FLEET_SENSORS", "3"))
@@ -126,6 +127,46 @@ async def test_import_takes_page_after_page_and_leaves_out_what_has_no_safe_id(s
     assert said["unreadable"][0].startswith("a.b: ")
     code, text = await ferry(suite, "import", "--json")
     assert json.loads(text)["sensors"] == 0
+
+
+async def test_what_was_deleted_at_the_portal_is_said_planned_and_registered_again(
+    suite, registry, sandbox, nats_client, tmp_path
+):
+    await lay_fleet(suite.bus, sandbox, 2, 2)
+    bucket = await nats_client.jetstream().key_value("ferry-registry")
+    for gateway in ("gateway-9", "gateway-8"):  # neither of them is at the cloud
+        await bucket.put(f"gateways.{gateway}", record(gateway_record(gateway)))
+        await bucket.put(f"sensors.{gateway}.s", record(sensor_record(gateway, "s")))
+    await bucket.put("sensors.gateway-0.gone", record(sensor_record("gateway-0", "gone")))
+    deleted = await nats_client.jetstream().subscribe("ferry.v1.events.registry.*.deleted")
+
+    code, text = await ferry(suite, "import")
+    assert code == 0, text
+    assert "deleted at the portal: sensor gateway-0/gone" in text
+    assert "deleted at the portal: gateway gateway-9, its 0 devices and 1 sensors" in text
+    assert len([await deleted.next_msg(timeout=5) for _ in range(5)]) == 5
+    code, text = await ferry(suite, "import")
+    assert "deleted" not in text
+    code, text = await ferry(suite, "sensors", "show", "gateway-0", "gone")
+    assert "deletedBefore: 1" in text
+
+    code, text = await ferry(suite, "export")
+    assert "gone" not in text
+    file = tmp_path / "fleet.yaml"
+    file.write_text(text)
+    assert (await ferry(suite, "plan", str(file)))[0] == 0
+    declared = yaml.safe_load(text)
+    mine = next(one for one in declared["gateways"] if one["id"] == "gateway-0")
+    mine["devices"][0]["sensors"].append({"id": "gone", "name": "gone", "type": "temperature"})
+    file.write_text(yaml.safe_dump(declared))
+    code, text = await ferry(suite, "plan", str(file))
+    assert code == 2, text
+    assert "+ sensor gone 'gone' was deleted at the portal, and comes again" in text
+    assert "Plan: 1 to register (1 again: deleted at the portal), 0 differ, 0 unknown" in text
+    code, text = await ferry(suite, "apply", str(file), "--yes")
+    assert (code, "1 registered" in text) == (0, True), text
+    code, text = await ferry(suite, "sensors", "show", "gateway-0", "gone")
+    assert "deletedBefore: 1" not in text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from ferry.client import fleet_file
-from ferry.client.cli.fleet import declared
+from ferry.client.fleet_export import declared
 from ferry.client.fleet_plan import Registered, compare
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Device, Gateway, Sensor

@@ -247,3 +247,14 @@ async def test_what_the_portal_changed_is_told_as_a_change(made):
     assert await made.registrar.adopt("k", OTHER)
     assert made.events.told[1:] == [("device", "changed", "d")]
     assert made.store.records["k"][0].entity.name == "another"
+
+
+async def test_what_was_deleted_at_the_portal_is_registered_again(made):
+    await made.ensure()
+    made.cloud.held.clear()
+    assert await made.registrar.deleted("k", 77)
+    assert not await made.registrar.deleted("k", 78)
+    assert made.store.records["k"][0].entity.deleted_before == 77
+    assert (await made.ensure()).deleted_before is None
+    assert (made.state, made.cloud.made) == ("registered", 2)
+    assert [verb for _, verb, _ in made.events.told] == ["registered", "deleted", "registered"]

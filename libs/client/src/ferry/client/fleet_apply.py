@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from ferry.client.bus import Bus
-from ferry.client.fleet_plan import Asked, Noun, Plan
+from ferry.client.fleet_plan import Asked, Noun, Plan, key
 from ferry.client.pace import Pace
 from ferry.contract import subjects
 from ferry.contract.problems import ProblemError
@@ -135,12 +135,12 @@ class _Applying:
     def _end(self, noun: Noun, asked: Asked, error: ProblemError | None) -> None:
         if _needs(asked) & self.lost:
             self.done.skipped += 1
-            self.lost.add(_key(asked))
+            self.lost.add(key(asked))
         elif error is None:
             self.done.created += 1
         else:
             self.done.failed.append((noun, asked, error))
-            self.lost.add(_key(asked))
+            self.lost.add(key(asked))
         self.progress(1)
 
     async def _until_there(self, subject: str, asked: BaseModel, answer: type[Answer]) -> Answer:
@@ -165,10 +165,6 @@ class _Applying:
 
 def _noun(part: Part) -> Noun:
     return "sensor" if isinstance(part, RegisterSensor) else "device"
-
-
-def _key(asked: Asked) -> tuple[str, str]:
-    return ("" if isinstance(asked, RegisterGateway) else asked.owner, str(asked.req_id))
 
 
 def _needs(asked: Asked) -> set[tuple[str, str]]:

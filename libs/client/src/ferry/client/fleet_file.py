@@ -3,10 +3,10 @@
 import json
 import uuid
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from ferry.contract.ids import EntityId
@@ -50,9 +50,12 @@ class DeclaredDevice(_Declared):
 
 
 class DeclaredGateway(_Declared):
+    """`site` is a site's name or id, `siteId` its id."""
+
     name: str
     id: str | None = None
     count: Count = 1
+    site: str | None = None
     site_id: str | None = None
     model: str | None = None
     report_interval: ReportInterval | None = None
@@ -62,19 +65,41 @@ class DeclaredGateway(_Declared):
 class Defaults(_Declared):
     """What a gateway has that does not say otherwise. `reportInterval` in ms."""
 
+    site: str | None = None
     site_id: str | None = None
     model: str | None = None
     report_interval: ReportInterval | None = None
 
 
+class DeclaredSite(_Declared):
+    """A site of the account, by its id, its name, or both. The portal makes sites, not Ferry."""
+
+    id: str | None = None
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if self.id is None and self.name is None:
+            raise ValueError("a site has an id or a name")
+        return self
+
+
 class FleetFile(_Declared):
+    """`sites`, when it is there, names all that the fleet may stand on; of one, it is every gateway's."""
+
+    sites: list[DeclaredSite] = []
     defaults: Defaults = Defaults()
     gateways: list[DeclaredGateway]
 
 
 class Fleet(BaseModel):
-    """The file with its patterns written out: what is asked of the registry, in an order that works."""
+    """The file with its patterns written out: what is asked of the registry, in an order that works.
 
+    `site_of` has, by a gateway's id, what the file calls its site; the account says which that is.
+    """
+
+    sites: list[DeclaredSite] = []
+    site_of: dict[str, str] = {}
     gateways: list[RegisterGateway]
     devices: list[RegisterDevice]
     sensors: list[RegisterSensor]
@@ -115,15 +140,22 @@ def write(fleet: FleetFile) -> str:
 
 
 def _write_out(declared: FleetFile) -> Fleet:
-    fleet = Fleet(gateways=[], devices=[], sensors=[])
+    fleet = Fleet(sites=declared.sites, gateways=[], devices=[], sensors=[])
     defaults = declared.defaults
     for gateway in declared.gateways:
         for name, gateway_id in _each(gateway, ()):
+            if gateway.site and gateway.site_id:
+                raise ProblemError.of(
+                    "two-sites", 400, f"gateway {name!r} has both a site and a siteId", field="site"
+                )
+            site_id = gateway.site_id or (None if gateway.site else defaults.site_id)
+            if site_id is None and (site := gateway.site or defaults.site):
+                fleet.site_of[gateway_id] = site
             fleet.gateways.append(
                 RegisterGateway(
                     name=name,
                     req_id=gateway_id,
-                    site_id=gateway.site_id or defaults.site_id,
+                    site_id=site_id,
                     model=gateway.model or defaults.model,
                     report_interval=gateway.report_interval or defaults.report_interval,
                 )

@@ -39,6 +39,8 @@ class Difference:
 @dataclass(slots=True)
 class Plan:
     create: list[tuple[Noun, Asked]] = field(default_factory=list)
+    deleted: set[tuple[str, str]] = field(default_factory=set)
+    """Of what is to create, as (owner, id), what an import found deleted at the portal."""
     differ: list[Difference] = field(default_factory=list)
     unknown: list[tuple[Noun, Entity]] = field(default_factory=list)
     same: int = 0
@@ -85,8 +87,10 @@ def compare(fleet: Fleet, there: Registered) -> Plan:
 def _compare(plan: Plan, noun: Noun, wanted: Sequence[Asked], there: dict[tuple[str, str], Entity]) -> None:
     left = dict(there)
     for asked in wanted:
-        owner = "" if isinstance(asked, RegisterGateway) else asked.owner
-        known = left.pop((owner, str(asked.req_id)), None)
+        known = left.pop(key(asked), None)
+        if known is not None and known.deleted_before is not None:
+            plan.deleted.add(key(asked))
+            known = None
         if known is None:
             plan.create.append((noun, asked))
             continue
@@ -101,4 +105,9 @@ def _compare(plan: Plan, noun: Noun, wanted: Sequence[Asked], there: dict[tuple[
             plan.differ.append(Difference(noun, known.id, fields))
         else:
             plan.same += 1
-    plan.unknown += [(noun, entity) for entity in left.values()]
+    plan.unknown += [(noun, entity) for entity in left.values() if entity.deleted_before is None]
+
+
+def key(asked: Asked) -> tuple[str, str]:
+    """(owner, id); a gateway has no owner."""
+    return ("" if isinstance(asked, RegisterGateway) else asked.owner, str(asked.req_id))

@@ -68,7 +68,10 @@ class RegisterSensor(NewSensor):
 
 
 class Gateway(Message):
-    """`reportInterval`, `mtime` and `ctime` are in ms."""
+    """`reportInterval`, `mtime` and `ctime` are in ms.
+
+    `deletedBefore`, in Unix ms, is when an import did not find it at the cloud any more; registered again, it has none.
+    """
 
     id: EntityId
     name: str
@@ -77,6 +80,7 @@ class Gateway(Message):
     report_interval: int
     mtime: int = 0
     ctime: int = 0
+    deleted_before: int | None = None
 
 
 class RefusedPart(Message):
@@ -100,6 +104,7 @@ class Device(Message):
     model: str
     mtime: int = 0
     ctime: int = 0
+    deleted_before: int | None = None
 
 
 class Sensor(Message):
@@ -113,6 +118,7 @@ class Sensor(Message):
     category: str
     mtime: int = 0
     ctime: int = 0
+    deleted_before: int | None = None
 
 
 class Site(Message):
@@ -198,12 +204,16 @@ class ImportRequest(Request):
 
 
 class Imported(Message):
-    """How many are new or changed here; `unreadable` says of each entity that was left out, why."""
+    """How many are new or changed here; `unreadable` says of each entity that was left out, why.
+
+    `deleted` names what is known here and not at the cloud any more: it stays known, with `deletedBefore`.
+    """
 
     gateways: int
     devices: int
     sensors: int
     unreadable: list[str] = []
+    deleted: list[str] = []
     next: int | None = None
 
 
@@ -230,3 +240,11 @@ def device_key(gateway: str, device: str) -> str:
 
 def sensor_key(gateway: str, sensor: str) -> str:
     return f"sensors.{safe_id(gateway)}.{safe_id(sensor)}"
+
+
+def key_of(entity: Gateway | Device | Sensor) -> str:
+    if isinstance(entity, Gateway):
+        return gateway_key(entity.id)
+    if isinstance(entity, Device):
+        return device_key(entity.owner, entity.id)
+    return sensor_key(entity.owner, entity.id)

@@ -8,6 +8,7 @@ from ferry.clouds.http import CloudHttp
 from ferry.clouds.thingplus import ThingPlus
 from ferry.contract.registry import Device, Gateway, Sensor
 from ferry.registry.bucket import Bucket
+from ferry.registry.deletions import Deletions
 from ferry.registry.fleet import Fleet
 from ferry.registry.handlers import Handlers
 from ferry.registry.lists import Lists
@@ -49,7 +50,8 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             Registrar("sensor", sensors, events, cloud.register_sensor, find_sensor),
         )
         fleet = Fleet(cloud, gateways, devices, lists, registrars)
+        deletions = Deletions(cloud, lists, registrars)
         whole = Whole(cloud, fleet, lists, registrars)
-        Handlers(fleet, whole, Takeover(cloud, registrars), lists, devices, sensors).serve(service)
+        Handlers(fleet, whole, Takeover(cloud, deletions, registrars), lists, devices, sensors).serve(service)
         service.background(lists.load(), "lists")
         yield

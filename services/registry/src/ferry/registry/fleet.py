@@ -82,7 +82,7 @@ class Fleet:
         )
 
     async def register_device(self, asked: RegisterDevice) -> Device:
-        owner = await self.gateway(asked.owner)
+        owner = await self._owner(asked.owner)
         model = await self.model(owner.model)
         known = None if asked.req_id is None else await self.device(owner.id, asked.req_id)
         wanted = model_check.device_of(model, owner.id, asked, known.model if known else None)
@@ -91,7 +91,7 @@ class Fleet:
         return await self._device.ensure(registry.device_key(owner.id, wanted.id), wanted)
 
     async def register_sensor(self, asked: RegisterSensor) -> Sensor:
-        owner = await self.gateway(asked.owner)
+        owner = await self._owner(asked.owner)
         device = await self.device(owner.id, asked.device_id)
         if device is None:
             raise no_such_device(owner.id, asked.device_id)
@@ -100,7 +100,21 @@ class Fleet:
 
     async def device(self, owner: str, device: str) -> Device | None:
         record, _ = await self._devices.get(registry.device_key(owner, device))
-        return record.entity if record is not None and record.state == "registered" else None
+        if record is None or record.state != "registered" or record.entity.deleted_before is not None:
+            return None
+        return record.entity
+
+    async def _owner(self, gateway: str) -> Gateway:
+        found = await self.gateway(gateway)
+        if found.deleted_before is not None:
+            raise ProblemError.of(
+                "unknown-gateway",
+                404,
+                f"gateway {gateway} was deleted at the portal",
+                field="owner",
+                hint="register it again, or run `ferry import` if it is back",
+            )
+        return found
 
     async def gateway(self, gateway: str) -> Gateway:
         record, _ = await self._gateways.get(registry.gateway_key(gateway))

@@ -1,8 +1,9 @@
 """Lists of the fleet, as new as the bucket was when they were asked for."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from ferry.contract.ids import safe_id
 from ferry.contract.registry import Device, Gateway, Record, Sensor
 from ferry.registry.index import Index
 
+E = TypeVar("E", Gateway, Device, Sensor)
 Kind = Literal["gateways", "devices", "sensors"]
 PAGE_BYTES = 512 * 1024
 """Half of what the server takes as one message: a page's answer must fit into one."""
@@ -70,10 +72,15 @@ class Lists:
         following = b"" if last is None else b',"next":"%b"' % last.removeprefix(f"{kind}.").encode()
         return b'{"items":[%b]%b}' % (b",".join(items), following)
 
+    async def gateways(self) -> list[Gateway]:
+        """All that were not deleted at the cloud, as in the two below."""
+        return _there(Gateway, (await self._fresh()).under("gateways."))
+
     async def devices(self, owner: str) -> list[Device]:
-        """All of one gateway's."""
-        found = (await self._fresh()).under(f"devices.{safe_id(owner)}.")
-        return [Device.model_validate_json(entity) for _, entity in found]
+        return _there(Device, (await self._fresh()).under(f"devices.{safe_id(owner)}."))
+
+    async def sensors(self, owner: str) -> list[Sensor]:
+        return _there(Sensor, (await self._fresh()).under(f"sensors.{safe_id(owner)}."))
 
     async def load(self) -> None:
         """Reads the whole bucket, so that no caller waits for it."""
@@ -109,6 +116,11 @@ class Lists:
                 return
             await asyncio.sleep(AGAIN_S)
         self._gap = head
+
+
+def _there(kind: type[E], found: Iterable[tuple[str, bytes]]) -> list[E]:
+    entities = [kind.model_validate_json(entity) for _, entity in found]
+    return [entity for entity in entities if entity.deleted_before is None]
 
 
 def _entity(written: Written) -> bytes | None:

@@ -42,7 +42,7 @@ class Parts(Generic[E]):
         async def one(wanted: E) -> None:
             async with self.places:
                 try:
-                    known, revision = await self.registrar.intend(_key(wanted), wanted)
+                    known, revision = await self.registrar.intend(registry.key_of(wanted), wanted)
                 except ConflictError:
                     return
                 except ProblemError as error:
@@ -69,7 +69,7 @@ class Parts(Generic[E]):
                         return
                     if later:
                         raise later[0]
-                    await self.registrar.ensure(_key(wanted), wanted)
+                    await self.registrar.ensure(registry.key_of(wanted), wanted)
                 except ProblemError as error:
                     if error.problem.status >= 500:  # noqa: PLR2004 - HTTP's own
                         later.append(error)
@@ -82,13 +82,7 @@ class Parts(Generic[E]):
         if revision is None or found is None or not alike(found, wanted):
             return False
         try:
-            await self.registrar.record(_key(wanted), found, revision)
+            await self.registrar.record(registry.key_of(wanted), found, revision)
         except ConflictError:
             return False
         return True
-
-
-def _key(entity: Device | Sensor) -> str:
-    if isinstance(entity, Device):
-        return registry.device_key(entity.owner, entity.id)
-    return registry.sensor_key(entity.owner, entity.id)

@@ -1,7 +1,7 @@
 """Registration that survives crashes: the intention first, then the cloud, then the fact."""
 
 from collections.abc import Awaitable, Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
 
@@ -68,9 +68,9 @@ class Registrar(Generic[E]):
             return None, await self._store.put(key, "intended", wanted, 0)
         except ConflictError:
             record, revision = await self._store.get(key)
-        if record is not None and record.state == "registered":
+        if record is not None and record.state == "registered" and record.entity.deleted_before is None:
             return self._same(wanted, record.entity), revision
-        if record is None or not alike(record.entity, wanted):
+        if record is None or record.state == "registered" or not alike(record.entity, wanted):
             revision = await self._store.put(key, "intended", wanted, revision)
         return None, revision
 
@@ -87,6 +87,21 @@ class Registrar(Generic[E]):
             if record is not None and known and alike(record.entity, entity):
                 return False
             await self._events.emit(self._noun, "changed" if known else "imported", entity)
+            try:
+                await self._store.put(key, "registered", entity, revision)
+            except ConflictError:
+                continue
+            return True
+        return False
+
+    async def deleted(self, key: str, at_ms: int) -> bool:
+        """Notes that the cloud has it no more. False when there is nothing to note."""
+        for _ in range(TRIES):
+            record, revision = await self._store.get(key)
+            if record is None or record.state != "registered" or record.entity.deleted_before is not None:
+                return False
+            entity = cast("E", record.entity.model_copy(update={"deleted_before": at_ms}))
+            await self._events.emit(self._noun, "deleted", entity)
             try:
                 await self._store.put(key, "registered", entity, revision)
             except ConflictError:

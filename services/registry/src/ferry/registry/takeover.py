@@ -1,4 +1,4 @@
-"""What was registered through the portal becomes known here, some gateways at a time."""
+"""What was registered or deleted through the portal becomes known here, some gateways at a time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Protocol, TypeVar
 from ferry.clouds.errors import CloudError, RefusedError
 from ferry.clouds.thingplus_wire import Listed
 from ferry.contract import registry
-from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Device, Gateway, Imported, ImportRequest, Sensor
+from ferry.registry.deletions import Deletions
 from ferry.registry.registrar import Registrar, refused, unreachable
 
 E = TypeVar("E", bound=Gateway | Device | Sensor)
@@ -26,17 +26,24 @@ class Cloud(Protocol):
 
 class Takeover:
     def __init__(
-        self, cloud: Cloud, registrars: tuple[Registrar[Gateway], Registrar[Device], Registrar[Sensor]]
+        self,
+        cloud: Cloud,
+        deletions: Deletions,
+        registrars: tuple[Registrar[Gateway], Registrar[Device], Registrar[Sensor]],
     ) -> None:
         self._cloud = cloud
+        self._deletions = deletions
         self._gateway, self._device, self._sensor = registrars
         self._places = asyncio.Semaphore(WRITES_AT_ONCE)
 
     async def page(self, asked: ImportRequest) -> Imported:
         """One page of the account's gateways, or the one asked for. Raises ProblemError; a repeat is safe."""
         try:
-            found = await self._asked_for(asked)
+            if asked.gateway is not None:
+                return await self._single(asked.gateway)
+            found = await self._cloud.gateways(asked.page, GATEWAYS_AT_ONCE)
             parts = [await self._one(gateway) for gateway in found.items]
+            deleted = [] if found.more else await self._deletions.gateways()
         except RefusedError as error:
             raise refused("list", error) from None
         except CloudError as error:
@@ -46,35 +53,32 @@ class Takeover:
             devices=sum(part.devices for part in parts),
             sensors=sum(part.sensors for part in parts),
             unreadable=[*found.unreadable, *(words for part in parts for words in part.unreadable)],
+            deleted=[*(words for part in parts for words in part.deleted), *deleted],
             next=asked.page + 1 if found.more else None,
         )
 
-    async def _asked_for(self, asked: ImportRequest) -> Listed[Gateway]:
-        if asked.gateway is None:
-            return await self._cloud.gateways(asked.page, GATEWAYS_AT_ONCE)
-        gateway = await self._cloud.gateway(asked.gateway)
-        if gateway is None:
-            raise ProblemError.of(
-                "unknown-gateway", 404, f"Thing+ has no gateway {asked.gateway}", field="gateway"
-            )
-        return Listed([gateway], [], more=False)
+    async def _single(self, wanted: str) -> Imported:
+        gateway = await self._cloud.gateway(wanted)
+        if gateway is not None:
+            return await self._one(gateway)
+        deleted = await self._deletions.gateway(wanted)
+        return Imported(gateways=0, devices=0, sensors=0, deleted=[deleted])
 
     async def _one(self, gateway: Gateway) -> Imported:
         devices, sensors = await asyncio.gather(
             self._cloud.devices(gateway.id), self._cloud.sensors(gateway.id)
         )
-        device_keys = [registry.device_key(gateway.id, item.id) for item in devices.items]
-        sensor_keys = [registry.sensor_key(gateway.id, item.id) for item in sensors.items]
         return Imported(
-            gateways=await self._adopt(self._gateway, [registry.gateway_key(gateway.id)], [gateway]),
-            devices=await self._adopt(self._device, device_keys, devices.items),
-            sensors=await self._adopt(self._sensor, sensor_keys, sensors.items),
+            gateways=await self._adopt(self._gateway, [gateway]),
+            devices=await self._adopt(self._device, devices.items),
+            sensors=await self._adopt(self._sensor, sensors.items),
             unreadable=[*devices.unreadable, *sensors.unreadable],
+            deleted=await self._deletions.of(gateway.id, devices.items, sensors.items),
         )
 
-    async def _adopt(self, registrar: Registrar[E], keys: Sequence[str], entities: Sequence[E]) -> int:
-        async def one(key: str, entity: E) -> bool:
+    async def _adopt(self, registrar: Registrar[E], entities: Sequence[E]) -> int:
+        async def one(entity: E) -> bool:
             async with self._places:
-                return await registrar.adopt(key, entity)
+                return await registrar.adopt(registry.key_of(entity), entity)
 
-        return sum(await asyncio.gather(*map(one, keys, entities)))
+        return sum(await asyncio.gather(*map(one, entities)))

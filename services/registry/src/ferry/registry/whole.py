@@ -48,7 +48,7 @@ class Whole:
         wanted = await self._fleet.wanted_gateway(asked)
         devices, sensors = await self._checked(asked, wanted)
         try:
-            there, revision = await self._gateway.intend(registry.gateway_key(wanted.id), wanted)
+            there, revision = await self._gateway.intend(registry.key_of(wanted), wanted)
         except ConflictError:
             raise busy("gateway", wanted.id) from None
         await asyncio.gather(devices.intend(), sensors.intend())
@@ -105,7 +105,7 @@ class Whole:
             raise unreachable(error) from None
 
     async def _recorded(self, wanted: Gateway, found: Gateway, revision: int) -> Gateway:
-        key = registry.gateway_key(wanted.id)
+        key = registry.key_of(wanted)
         try:
             await self._gateway.record(key, found, revision)
         except ConflictError:

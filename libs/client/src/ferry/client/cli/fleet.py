@@ -10,18 +10,12 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ferry.client import fleet_apply, fleet_file, fleet_plan
+from ferry.client import fleet_apply, fleet_export, fleet_file, fleet_plan, fleet_sites
 from ferry.client.bus import Bus
 from ferry.client.cli.terminal import as_json, fail, on_bus, print_json
 from ferry.client.fleet_apply import Applied
-from ferry.client.fleet_file import (
-    DeclaredDevice,
-    DeclaredGateway,
-    DeclaredSensor,
-    Fleet,
-    FleetFile,
-)
-from ferry.client.fleet_plan import Plan, Registered
+from ferry.client.fleet_file import Fleet
+from ferry.client.fleet_plan import Plan, key
 from ferry.contract import subjects
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Imported, ImportRequest
@@ -40,7 +34,8 @@ def _read(file: Path) -> Fleet:
 
 def _planned(fleet: Fleet) -> Plan:
     async def work(bus: Bus) -> Plan:
-        return fleet_plan.compare(fleet, await fleet_plan.registered(bus))
+        placed = await fleet_sites.placed(bus, fleet)
+        return fleet_plan.compare(placed, await fleet_plan.registered(bus))
 
     return on_bus(work)
 
@@ -109,7 +104,7 @@ def _in_words(error: ProblemError) -> str:
 
 
 def _shown(asked: BaseModel) -> dict[str, Any]:
-    return asked.model_dump(exclude_none=True, by_alias=True)
+    return asked.model_dump(exclude={"devices", "sensors"}, exclude_none=True, by_alias=True)
 
 
 def _apply(found: Plan, at_once: int) -> Applied:
@@ -133,8 +128,15 @@ def import_(gateway: str | None, as_json: bool) -> None:
         print_json(done)
         return
     click.echo(f"taken over: {done.gateways} gateways, {done.devices} devices, {done.sensors} sensors")
-    for words in done.unreadable[:SHOWN]:
-        click.echo(f"  left out: {words}", err=True)
+    _show_some("deleted at the portal", done.deleted)
+    _show_some("left out", done.unreadable)
+
+
+def _show_some(what: str, which: list[str]) -> None:
+    for words in which[:SHOWN]:
+        click.echo(f"  {what}: {words}", err=True)
+    if len(which) > SHOWN:
+        click.echo(f"  {what}: … and {len(which) - SHOWN} more", err=True)
 
 
 async def _take_over(bus: Bus, gateway: str | None) -> Imported:
@@ -148,6 +150,7 @@ async def _take_over(bus: Bus, gateway: str | None) -> Imported:
             devices=total.devices + part.devices,
             sensors=total.sensors + part.sensors,
             unreadable=total.unreadable + part.unreadable,
+            deleted=total.deleted + part.deleted,
         )
         page = part.next
     return total
@@ -156,7 +159,7 @@ async def _take_over(bus: Bus, gateway: str | None) -> Imported:
 @click.command()
 def export() -> None:
     """Write the file that declares what is registered."""
-    click.echo(fleet_file.write(declared(on_bus(fleet_plan.registered))), nl=False)
+    click.echo(fleet_file.write(fleet_export.declared(on_bus(fleet_plan.registered))), nl=False)
 
 
 @click.command()
@@ -165,35 +168,10 @@ def schema() -> None:
     click.echo(json.dumps(fleet_file.schema(), indent=2))
 
 
-def declared(there: Registered) -> FleetFile:
-    """The file with every entity written out."""
-    sensors: dict[tuple[str, str], list[DeclaredSensor]] = {}
-    for sensor in there.sensors:
-        fields = sensor.model_dump(include={"id", "name", "type", "driver_name", "model", "category"})
-        sensors.setdefault((sensor.owner, sensor.device_id), []).append(DeclaredSensor(**fields))
-    devices: dict[str, list[DeclaredDevice]] = {}
-    for device in there.devices:
-        mine = sensors.get((device.owner, device.id), [])
-        made = DeclaredDevice(id=device.id, name=device.name, model=device.model, sensors=mine)
-        devices.setdefault(device.owner, []).append(made)
-    return FleetFile(
-        gateways=[
-            DeclaredGateway(
-                id=gateway.id,
-                name=gateway.name,
-                site_id=gateway.site_id,
-                model=gateway.model,
-                report_interval=gateway.report_interval,
-                devices=devices.get(gateway.id, []),
-            )
-            for gateway in there.gateways
-        ]
-    )
-
-
 def _show(found: Plan) -> None:
     for noun, asked in found.create[:SHOWN]:
-        click.secho(f"+ {noun} {asked.req_id} {asked.name!r}", fg="green")
+        again = " was deleted at the portal, and comes again" if key(asked) in found.deleted else ""
+        click.secho(f"+ {noun} {asked.req_id} {asked.name!r}{again}", fg="green")
     if len(found.create) > SHOWN:
         click.echo(f"  … and {len(found.create) - SHOWN} more to register")
     for difference in found.differ[:SHOWN]:
@@ -208,15 +186,19 @@ def _show(found: Plan) -> None:
         click.echo(f"? {noun} {entity.id} {entity.name!r} is registered, the file does not declare it")
     if len(found.unknown) > SHOWN:
         click.echo(f"  … and {len(found.unknown) - SHOWN} more")
+    again = f" ({len(found.deleted)} again: deleted at the portal)" if found.deleted else ""
     click.echo(
-        f"Plan: {len(found.create)} to register, {len(found.differ)} differ, "
+        f"Plan: {len(found.create)} to register{again}, {len(found.differ)} differ, "
         f"{len(found.unknown)} unknown to the file, {found.same} unchanged."
     )
 
 
 def _plain(found: Plan) -> dict[str, Any]:
     return {
-        "create": [{"noun": noun, **_shown(asked)} for noun, asked in found.create],
+        "create": [
+            {"noun": noun, **_shown(asked), "deleted": key(asked) in found.deleted}
+            for noun, asked in found.create
+        ],
         "differ": [
             {
                 "noun": one.noun,
