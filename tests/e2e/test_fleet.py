@@ -50,9 +50,10 @@ async def test_one_apply_registers_all_and_a_second_writes_nothing(suite, regist
     assert await applying.writes() == {"201": GATEWAYS}
 
 
-async def test_killed_anywhere_and_run_again_it_finishes(suite, registry, tmp_path):
-    applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS))
-    # Beyond the half, what was in flight could finish the fleet before the last kill.
+async def test_killed_anywhere_and_run_again_it_finishes(suite, registry, sandbox, tmp_path):
+    await sandbox.fault(match={"path": "/registerGateway"}, kind="latency", ms=250)
+    applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS), at_once=4)
+    # Beyond the half, and without the delay, what was in flight could finish the fleet before the last kill.
     points = sorted(random.Random(SEED).sample(range(1, ENTITIES // 2), KILLS))
     for number, point in enumerate(points):
         await applying.killed_at(point, registry_too=number % 2 == 1)
@@ -63,8 +64,9 @@ async def test_killed_anywhere_and_run_again_it_finishes(suite, registry, tmp_pa
     assert (await applying.to_the_end())["same"] == ENTITIES
 
 
-async def test_an_interrupt_leaves_no_traceback(suite, registry, tmp_path):
-    applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS))
+async def test_an_interrupt_leaves_no_traceback(suite, registry, sandbox, tmp_path):
+    await sandbox.fault(match={"path": "/registerGateway"}, kind="latency", ms=100)
+    applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS), at_once=4)
     run = await applying.interrupted_at(ENTITIES // 4)
     assert run.child.returncode not in {0, None}
     assert "Traceback" not in run.text()
