@@ -54,7 +54,7 @@ EVENTS: dict[str, type[BaseModel]] = {
             ("device", registry.Device),
             ("sensor", registry.Sensor),
         )
-        for verb in ("registered", "imported", "changed")
+        for verb in ("registered", "imported", "changed", "deleted")
     },
     subjects.event("otosense", "sensor", "provisioned"): otosense.SensorProvisioned,
     subjects.event("otosense", "sensor", "connected"): otosense.SensorConnected,
