@@ -38,8 +38,9 @@ check-deploy: env .venv-tools/.ready ## yamllint, hadolint, checkov over the ren
 	$(BIN)/python scripts/manifests.py .venv-tools/bin/checkov
 
 .PHONY: test
-test: env ## every test, on a real nats-server
-	$(BIN)/pytest
+test: env ## every test, on real nats-servers: three at a time, then those that measure
+	$(BIN)/pytest -m "not alone" -n 3 --dist loadfile
+	$(BIN)/pytest -m alone
 
 .PHONY: demo
 demo: env ## everything here, with real readings; DEMO_SECONDS=20 ends by itself

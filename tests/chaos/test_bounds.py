@@ -13,6 +13,7 @@ import pytest
 from chaos.arena import arena
 from harness.processes import eventually
 
+pytestmark = pytest.mark.alone
 BACKLOG = int(os.environ.get("CHAOS_BACKLOG", "20000"))
 
 
