@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ready import lay_topology, until_ready
+from ready import until_ready
 
 from ferry.client.bus import Bus, connect
 from ferry.client.publisher import Publisher
@@ -139,7 +139,6 @@ def summary(published: int, delivered: int, dead: int) -> str:
 
 
 async def main(result: Path) -> int:
-    await lay_topology()
     await until_ready()
     published, delivered, dead = await play(result.parent)
     await asyncio.to_thread(result.write_text, summary(published, delivered, dead) + "\n")

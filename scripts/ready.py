@@ -1,4 +1,4 @@
-"""Lays the topology, waits until every service is ready, says where things are, and stays."""
+"""Waits until every service is ready, says where things are, and stays."""
 
 import asyncio
 import os
@@ -7,20 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 
-import nats
-
-from ferry.runtime import connection, topology
-
 WAIT_S = 60
-
-
-async def lay_topology() -> None:
-    settings = topology.TopologySettings()
-    client = await nats.connect(**connection.options(settings.nats))
-    try:
-        await topology.apply(client.jetstream(timeout=10), settings)
-    finally:
-        await client.close()
 
 
 def is_ready(url: str) -> bool:
@@ -44,7 +31,6 @@ async def until_ready() -> None:
 
 
 async def main() -> None:
-    await lay_topology()
     await until_ready()
     print(f"ready. export FERRY_NATS__URL={os.environ['FERRY_NATS__URL']}")
     if sandbox := os.environ.get("SANDBOX_URL"):

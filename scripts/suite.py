@@ -85,6 +85,13 @@ def wait_for(server: subprocess.Popen[bytes], port: int) -> None:
     sys.exit(f"nats-server does not listen on port {port}")
 
 
+def lay_topology(ferry: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "ferry.runtime.topology"]
+    done = subprocess.run(command, env={**os.environ, **ferry}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+
+
 def chosen(*, demo: bool) -> tuple[dict[str, str], Path]:
     ferry = settings()
     ferry.setdefault("FERRY_LOG__FORMAT", "console")
@@ -130,6 +137,7 @@ def main() -> None:
     demo = parser.parse_args().demo
     ferry, home = chosen(demo=demo)
     with bus(ferry, home):
+        lay_topology(ferry)
         manager, result = build(ferry, home, demo=demo)
         manager.loop()
     if demo and result.exists():

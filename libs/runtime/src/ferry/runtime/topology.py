@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import nats
+import structlog
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -19,6 +20,7 @@ from nats.js.api import (
     RetentionPolicy,
     StorageType,
     StreamConfig,
+    StreamInfo,
     SubjectTransform,
 )
 from nats.js.errors import APIError, NotFoundError
@@ -29,8 +31,11 @@ from ferry.runtime import connection
 from ferry.runtime.migration import Change, RefusedError, consumer_change, repartition, stream_change
 from ferry.runtime.settings import NatsSettings, RuntimeSettings
 
+AGAIN_S = 1.0
 SMALLEST_DUPLICATE_WINDOW_S = 0.1
 """The server takes no 0; de-duplication is stream-wide, so a publisher could swallow another's reading."""
+
+_log = structlog.get_logger(__name__)
 
 
 class TopologySettings(RuntimeSettings):
@@ -131,6 +136,16 @@ async def differences(jetstream: JetStreamContext, settings: TopologySettings) -
         for consumer in topology.CONSUMERS
     ]
     return [change for change in found if change is not None]
+
+
+async def until_laid(jetstream: JetStreamContext, stream: str) -> StreamInfo:
+    """Waits for the job: a service may well be there before it. Raises nats-py's errors, but not of absence."""
+    while True:
+        try:
+            return await jetstream.stream_info(stream)
+        except NotFoundError:
+            _log.warning("topology.missing", stream=stream, hint="run `python -m ferry.runtime.topology`")
+        await asyncio.sleep(AGAIN_S)
 
 
 async def restore(jetstream: JetStreamContext, bucket: topology.Bucket, settings: NatsSettings) -> bool:

@@ -24,6 +24,7 @@ from ferry.otosense.schedule import Schedule
 from ferry.otosense.settings import OtoSenseServiceSettings
 from ferry.runtime.service import Service
 from ferry.runtime.tokens import Tokens
+from ferry.runtime.topology import until_laid
 
 _log = structlog.get_logger(__name__)
 AGAIN_S = 2.0
@@ -48,6 +49,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     settings = cast("OtoSenseServiceSettings", service.settings)
     tokens = Tokens(service.nats, "otosense")
     queue, teller = FollowQueue(service.jetstream), EventTeller(service.jetstream)
+    await until_laid(service.jetstream, f"KV_{topology.OTOSENSE.name}")
     store = Bucket(await service.jetstream.key_value(topology.OTOSENSE.name))
     schedule = Schedule(settings.follow.speed)
     async with CloudHttp(settings.otosense.url, timeout_s=settings.otosense.timeout_s) as http:

@@ -1,13 +1,12 @@
 """A partition's consumer is its lease: a work queue's server refuses a second one for the same filter."""
 
-import asyncio
-
 import structlog
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
 from ferry.contract import topology
+from ferry.runtime.topology import until_laid
 
 STREAM = topology.READINGS.name
 NOT_UNIQUE = {10099, 10100}
@@ -29,14 +28,7 @@ class Leases:
 
     async def partitions(self) -> int:
         """How many the stream was made with: its transform says it. Waits for the stream to be made."""
-        while True:
-            try:
-                config = (await self._jetstream.stream_info(STREAM)).config
-                break
-            except NotFoundError:
-                _log.warning("topology.missing", stream=STREAM, hint="run `python -m ferry.runtime.topology`")
-                await asyncio.sleep(1)
-        transform = config.subject_transform
+        transform = (await until_laid(self._jetstream, STREAM)).config.subject_transform
         if transform is None or not transform.dest.startswith("{{partition("):
             raise RuntimeError(f"{STREAM} has no partition transform: run `python -m ferry.runtime.topology`")
         return int(transform.dest.removeprefix("{{partition(").split(",")[0])

@@ -1,0 +1,80 @@
+"""The README's commands, as somebody types them who has only the README, in a copy of the repository."""
+
+import asyncio
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.processes import Process, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+START, USE, CLOUDS = ([line for line in block.splitlines() if line] for block in BLOCKS)
+LEAVE = shutil.ignore_patterns(".venv*", ".git", ".run", ".*_cache", "__pycache__", ".hypothesis", ".env")
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """It has the environment of this one, so that nothing is installed."""
+    made = tmp_path / "ferry"
+    shutil.copytree(ROOT, made, ignore=LEAVE)
+    (made / ".venv").symlink_to(ROOT / ".venv")
+    return made
+
+
+async def typed(line: str, copy: Path, **variables: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", line),
+        cwd=copy,
+        env={**os.environ, **variables},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, said.decode()
+
+
+async def test_the_demo_ends_with_nothing_lost(copy):
+    demo, _ = START
+    assert demo == "DEMO_SECONDS=20 make demo"
+    code, said = await typed(demo.replace("20", "4"), copy)
+    assert code == 0, said
+    ended = re.fullmatch(r"demo: (\d+) published, (\d+) delivered, 0 dead, 0 lost", said.splitlines()[-1])
+    assert ended, said
+    assert int(ended[1]) == int(ended[2]) > 0
+
+
+async def test_what_is_run_is_used_as_the_readme_says(copy, tmp_path):
+    _, run = START
+    make, target = run.split()
+    session = await Process.start("run", ["setsid", make, "-C", str(copy), target], tmp_path, {})
+    try:
+        await eventually(lambda: said(session), within_s=40, what="make run is ready")
+        export = re.search(r"export (FERRY_NATS__URL)=(\S+)", session.text())
+        assert export
+        bus = {export[1]: export[2]}
+        for line in USE:
+            code, shown = await typed(line, copy, **bus)
+            assert code == 0, f"{line}: {shown}"
+        code, shown = await typed(".venv/bin/python -m ferry.runtime.topology", copy, **bus)
+        assert (code, "as they should be" in shown) == (0, True), shown
+    finally:
+        await typed(f"pkill -INT --session {session.child.pid}", copy)  # Ctrl-C
+        await asyncio.wait_for(session.child.wait(), 20)
+    assert "Traceback" not in session.text(), session.text()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", int(export[2].rpartition(":")[2]))
+
+
+async def said(session: Process) -> bool:
+    assert session.running, session.text()
+    return "stop with Ctrl-C" in session.text()
+
+
+def test_each_setting_of_the_clouds_is_one():
+    documented = {line.split("=")[0] for line in CLOUDS}
+    known = (ROOT / ".env.example").read_text()
+    assert all(f"{name}=" in known for name in documented)
