@@ -7,7 +7,7 @@ EDITABLES := $(foreach p,$(PACKAGES),-e $(p))
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 .PHONY: env
 env: .venv/.ready ## make .venv from the pinned and hashed requirements

@@ -65,9 +65,17 @@ def test_production_brings_the_server_its_passwords(rendered):
 
 
 def test_three_servers_apart(values):
-    assert values["config"]["cluster"] == {"enabled": True, "replicas": 3}
+    cluster = values["config"]["cluster"]
+    assert (cluster["enabled"], cluster["replicas"]) == (True, 3)
     spread = values["podTemplate"]["topologySpreadConstraints"]
     assert spread["kubernetes.io/hostname"]["whenUnsatisfiable"] == "DoNotSchedule"
+
+
+def test_every_port_speaks_tls_and_servers_know_each_other(values):
+    config = values["config"]
+    for one in (config["nats"]["tls"], config["cluster"]["tls"]):
+        assert (one["enabled"], one["secretName"]) == (True, "nats-server-tls")
+    assert config["cluster"]["tls"]["merge"] == {"verify": True}
 
 
 def test_the_autoscaler_can_ask_for_the_backlog(values, rendered):
@@ -112,8 +120,12 @@ def chart(tmp_path_factory):
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     objects = [one for one in yaml.safe_load_all(text) if one]
     (config,) = [one for one in objects if one["kind"] == "ConfigMap"]
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=nats", "-days", "1"]
+    certificate, key = folder / "tls.crt", folder / "tls.key"
+    subprocess.run([*new, "-out", str(certificate), "-keyout", str(key)], capture_output=True, check=True)
+    (folder / "ca.crt").write_text(certificate.read_text())
     for name, content in config["data"].items():
-        (folder / name).write_text(content)
+        (folder / name).write_text(re.sub(r"/etc/nats-(ca-cert|certs/\w+)/", f"{folder}/", content))
     return objects, folder
 
 

@@ -1,19 +1,17 @@
 """The network policies allow exactly the contract's call graph, worked out from the rendered objects.
 
-The contract's subjects say which services there are; all that they say to one another goes through NATS. Whose settings
-name a cloud's URL calls it.
+The contract's operations say which services there are; all that they say to one another goes through NATS. Whose
+settings name a cloud's URL calls it.
 """
 
 from importlib import import_module
 from itertools import product
 
-from ferry.contract import subjects
+from ferry.contract.operations import OPERATIONS
+from ferry.contract.subjects import PREFIX
 from ferry.runtime.settings import RuntimeSettings
 
-NOBODY_SERVES = {"gateways", "events", "dead"}
-"""Streams' subjects."""
-SUBJECTS = [value for value in vars(subjects).values() if str(value).startswith(f"{subjects.PREFIX}.")]
-SERVICES = sorted({subject.split(".")[2] for subject in SUBJECTS} - NOBODY_SERVES)
+SERVICES = sorted({subject.removeprefix(f"{PREFIX}.").partition(".")[0] for subject in OPERATIONS})
 
 
 def settings_of(name):

@@ -136,6 +136,17 @@ def test_production_runs_nothing_by_a_tag(rendered):
         assert re.fullmatch(rf"{by_digest}|[^:@]+/ferry-{name}:set-a-digest", container["image"])
 
 
+def test_nats_is_spoken_to_over_tls(guarded_overlay):
+    (config,) = [one["data"] for one in of_kind(guarded_overlay, "ConfigMap")]
+    assert config["FERRY_NATS__URL"].startswith("tls://")
+    for workload in of_kind(guarded_overlay, "Deployment", "Job"):
+        (container,) = pod(workload)["containers"]
+        (mount,) = [one for one in container["volumeMounts"] if one["name"] == "nats-ca"]
+        assert config["FERRY_NATS__TLS_CA_FILE"] == f"{mount['mountPath']}/ca.crt"
+        (volume,) = [one for one in pod(workload)["volumes"] if one["name"] == "nats-ca"]
+        assert volume["configMap"] == {"name": "nats-ca"}, "the authority's certificate, not the server's key"
+
+
 def test_keda_owns_the_number_of_telemetry(guarded_overlay):
     (scaled,) = of_kind(guarded_overlay, "ScaledObject")
     target = scaled["spec"]["scaleTargetRef"]["name"]
