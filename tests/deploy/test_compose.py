@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
-NATS = (ROOT / "deploy" / "nats").rglob("*.conf")
+NATS = [ROOT / "deploy" / "nats" / name for name in ("ferry.conf", "permissions.conf")]  # what compose runs
 SERVICES = ("auth", "registry", "telemetry", "otosense")
 
 

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+AUTHORITY = x509.BasicConstraints(ca=True, path_length=0)
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
@@ -42,13 +45,35 @@ def self_signed(common_name: str, days: int = 365) -> str:
     return _certificate(name, name, key("ec"), key("ec"), days)
 
 
+def write_server(folder: Path, address: str) -> None:
+    """`ca.crt`, and `tls.crt` and `tls.key` of a server at an IP address, as PEM files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    authority, issuer = _name("Bus CA"), ec.generate_private_key(ec.SECP256R1())
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+    own = ec.generate_private_key(ec.SECP256R1())
+    (folder / "ca.crt").write_text(_certificate(authority, authority, issuer, issuer, 3650, AUTHORITY))
+    (folder / "tls.crt").write_text(_certificate(_name("nats"), authority, own, issuer, 365, names))
+    (folder / "tls.key").write_bytes(
+        own.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+
+
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _certificate(subject: x509.Name, issuer: x509.Name, own: Key, signer: Key, days: int) -> str:
+def _certificate(
+    subject: x509.Name,
+    issuer: x509.Name,
+    own: Key,
+    signer: Key,
+    days: int,
+    extension: x509.ExtensionType | None = None,
+) -> str:
     now = datetime.now(UTC)
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
@@ -56,6 +81,8 @@ def _certificate(subject: x509.Name, issuer: x509.Name, own: Key, signer: Key, d
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=30))
         .not_valid_after(now + timedelta(days=days))
-        .sign(signer, hashes.SHA256())
     )
+    if extension is not None:
+        builder = builder.add_extension(extension, critical=extension is AUTHORITY)
+    made = builder.sign(signer, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.PEM).decode()

@@ -1,12 +1,15 @@
 """A real nats-server with JetStream on a free port, with the contract's topology."""
 
 import asyncio
+import re
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import nats
 import nats.errors
@@ -15,7 +18,15 @@ from nats.aio.client import Client
 
 from ferry.runtime.settings import NatsSettings
 from ferry.runtime.topology import TopologySettings, apply
-from harness.nats_config import LOOPBACK, lay_out, password, server_env, server_file
+from harness.nats_config import (
+    LOOPBACK,
+    lay_out,
+    password,
+    production_file,
+    server_env,
+    server_file,
+    with_certificates,
+)
 from harness.processes import Process, eventually, free_port
 
 NATS_SERVER = Path(sys.executable).parent / "nats-server"
@@ -31,24 +42,31 @@ class Bus:
     command: list[str]
     folder: Path
     name: str = "nats"
+    ca: Path | None = None
+    """Whose certificates it shows, when it speaks TLS."""
 
     async def connect(self, **options: Any) -> Client:
         """As the harness, which may do everything in Ferry's account."""
-        return await nats.connect(self.url, allow_reconnect=True, max_reconnect_attempts=-1, **options)
+        return await self._as(**{"max_reconnect_attempts": -1, "reconnect_time_wait": 0.2, **options})
+
+    async def _as(self, **options: Any) -> Client:
+        tls = {"tls": ssl.create_default_context(cafile=str(self.ca))} if self.ca else {}
+        return await nats.connect(**{"servers": self.url.split(","), **tls, **options})
 
     async def as_user(self, user: str, **options: Any) -> Client:
         chosen = {"user": user, "password": password(user), "inbox_prefix": f"_INBOX_{user}", **options}
-        return await nats.connect(self.url.split(","), **chosen)
+        return await self._as(**chosen)
 
     async def as_publisher(self, name: str, **options: Any) -> Client:
         seed = (self.folder / "secrets" / name / "FERRY_NATS__NKEY_SEED").read_text()
         chosen = {"inbox_prefix": f"_INBOX_{name}", **options}
-        return await nats.connect(self.url.split(","), nkeys_seed_str=seed, **chosen)
+        return await self._as(nkeys_seed_str=seed, **chosen)
 
     def env(self, user: str) -> dict[str, str]:
         """What a process needs to come as `user`, with that user's permissions alone."""
         named = {"FERRY_NATS__USER": user, "FERRY_NATS__PASSWORD": password(user)}
-        return {"FERRY_NATS__URL": self.url, **named}
+        tls = {"FERRY_NATS__TLS_CA_FILE": str(self.ca)} if self.ca else {}
+        return {"FERRY_NATS__URL": self.url, **named, **tls}
 
     async def restart(self) -> None:
         """The same server again on the same port and files, after a kill."""
@@ -61,17 +79,27 @@ class Bus:
         await apply(client.jetstream(timeout=10), chosen)
         await client.close()
 
+    async def listener(self, kind: str) -> str:
+        """Where it listens for `MQTT` or `websocket` clients, by its log."""
+        pattern = re.compile(rf"Listening for {kind} clients on (\S+)")
+
+        async def said() -> str | None:
+            found = pattern.search(self.process.text())
+            return found and found[1]
+
+        return str(await eventually(said, what=f"a listener for {kind}"))
+
     def denials(self) -> list[str]:
         """What the server refused, by its log."""
         return [line for line in self.process.text().splitlines() if "iolation" in line]
 
 
 async def listening(url: str) -> None:
-    host, port = url.removeprefix("nats://").split(":")
+    address = urlsplit(url)
 
     async def answers() -> bool:
         try:
-            _, writer = await asyncio.open_connection(host, int(port))
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
         except OSError:
             return False
         writer.close()
@@ -81,14 +109,20 @@ async def listening(url: str) -> None:
 
 
 @asynccontextmanager
-async def bus(folder: Path, *extra: str, harness: bool = True, config: str = "") -> AsyncIterator[Bus]:
+async def bus(
+    folder: Path, *extra: str, harness: bool = True, config: str = "", tls: bool = False
+) -> AsyncIterator[Bus]:
     """Production's server and permissions; `extra` are arguments of nats-server, `config` lines to add."""
     port = free_port()
     conf = lay_out(folder, harness=harness)
+    ca = with_certificates(conf, folder / "certificates") if tls else None
+    if ca:
+        config += 'tls { include "tls.conf" }\n'
     file = server_file(conf, "nats", port, folder / "jetstream", harness=harness, extra=config)
     command = [str(NATS_SERVER), "-c", str(file), *extra]
     process = await Process.start("nats", command, folder, server_env("nats"))
-    running = Bus(f"nats://{LOOPBACK}:{port}", process, command, folder)
+    scheme = "tls" if ca else "nats"
+    running = Bus(f"{scheme}://{LOOPBACK}:{port}", process, command, folder, ca=ca)
     try:
         await listening(running.url)
         yield running
@@ -124,8 +158,7 @@ class Cluster:
         return ",".join(node.url for node in self.nodes)
 
     async def connect(self) -> Client:
-        servers = [node.url for node in self.nodes]
-        return await nats.connect(servers, max_reconnect_attempts=-1, reconnect_time_wait=0.2)
+        return await self._all.connect()
 
     async def lay(self, **settings: Any) -> None:
         client = await self.as_user("topology")
@@ -163,18 +196,26 @@ async def _meta_leader(cluster: Cluster) -> None:
 
 
 @asynccontextmanager
-async def cluster(folder: Path, size: int = 3) -> AsyncIterator[Cluster]:
+async def cluster(
+    folder: Path, size: int = 3, *, tls: tuple[str, ...] | None = None
+) -> AsyncIterator[Cluster]:
+    """With `tls` it is production.conf with certificates; `tls` names listeners that it has as comments."""
     ports, routes = [free_port() for _ in range(size)], [free_port() for _ in range(size)]
     conf = lay_out(folder)
-    urls = ", ".join(f'"nats://{LOOPBACK}:{port}"' for port in routes)
+    ca = with_certificates(conf, folder / "certificates") if tls is not None else None
+    urls = "[" + ", ".join(f'"nats://{LOOPBACK}:{port}"' for port in routes) + "]"
     nodes: list[Bus] = []
-    for number in range(size):
-        name = f"n{number}"
-        routed = f'cluster {{ name: ferry, listen: "{LOOPBACK}:{routes[number]}", routes: [ {urls} ] }}\n'
-        file = server_file(conf, name, ports[number], folder / name, extra=routed)
+    for number, name in enumerate(f"n{number}" for number in range(size)):
+        routed = f'cluster {{ name: ferry, listen: "{LOOPBACK}:{routes[number]}", routes: {urls} }}\n'
+        extra = routed if tls is None else ""
+        file = server_file(conf, name, ports[number], folder / name, extra=extra, fsync=tls is not None)
+        if tls is not None:
+            file = production_file(conf, name, routes[number], *(tls if number == 0 else ()))
         command = [str(NATS_SERVER), "-c", str(file)]
-        process = await Process.start(name, command, folder, server_env(name))
-        nodes.append(Bus(f"nats://{LOOPBACK}:{ports[number]}", process, command, folder, name))
+        env = {**server_env(name), "FERRY_NATS_ROUTES": urls}
+        process = await Process.start(name, command, folder, env)
+        url = f"{'tls' if ca else 'nats'}://{LOOPBACK}:{ports[number]}"
+        nodes.append(Bus(url, process, command, folder, name, ca))
     running = Cluster(nodes)
     try:
         for node in nodes:

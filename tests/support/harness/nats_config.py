@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import certificates
 from make_publisher import make
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy" / "nats"
@@ -16,6 +17,8 @@ PUBLISHERS = {
         *(f"gateway-{number}" for number in range(64)),
     ],
 }
+MQTT = frozenset({"alice", "plant"})
+"""Publishers that may come by MQTT, too."""
 HARNESS = "harness"
 """Who connects without a name: it lays fleets and looks at streams. No service and no publisher is it."""
 LOOPBACK = "127.0.0.1"
@@ -35,7 +38,9 @@ def lay_out(folder: Path, *, harness: bool = True) -> Path:
     conf = folder / "conf"
     shutil.copytree(DEPLOY, conf, dirs_exist_ok=True)
     for name, gateways in PUBLISHERS.items():
-        make(name, gateways, conf / "publishers", folder / "secrets" / name)
+        make(name, gateways, conf / "publishers", folder / "secrets" / name, mqtt=name in MQTT)
+    for file, port in (("mqtt.conf", 8883), ("websocket.conf", 8443)):
+        change(conf / file, f"port: {port}", f'listen: "{LOOPBACK}:-1"')  # a free one, which the log names
     if harness:
         everything = f'{{ user: "{HARNESS}", password: "{password(HARNESS)}" }}'
         change(conf / "permissions.conf", "users: [\n      {\n", f"users: [\n      {everything}\n      {{\n")
@@ -43,7 +48,14 @@ def lay_out(folder: Path, *, harness: bool = True) -> Path:
 
 
 def server_file(
-    conf: Path, name: str, port: int, store: Path, *, harness: bool = True, extra: str = ""
+    conf: Path,
+    name: str,
+    port: int,
+    store: Path,
+    *,
+    harness: bool = True,
+    extra: str = "",
+    fsync: bool = False,
 ) -> Path:
     """One server's own file in the laid out folder; `extra` is configuration to add."""
     file = conf / f"{name}.conf"
@@ -51,10 +63,35 @@ def server_file(
     change(file, "port: 4222", f'listen: "{LOOPBACK}:{port}"')
     change(file, 'http: "0.0.0.0:8222"', "")
     change(file, '"/data"', f'"{store}"')
-    change(file, "sync_interval: always", "")
+    if not fsync:
+        change(file, "sync_interval: always", "")
     whom = f'no_auth_user: "{HARNESS}"\n' if harness else ""
     file.write_text(f"{file.read_text()}\n{whom}{extra}")
     return file
+
+
+def production_file(conf: Path, name: str, route_port: int, *listeners: str) -> Path:
+    """production.conf around the server's own file; `listeners` are lines that it has as comments."""
+    file = conf / f"{name}-production.conf"
+    shutil.copy(conf / "production.conf", file)
+    change(file, 'include "ferry.conf"', f'include "{name}.conf"')
+    change(file, "port: 6222", f'listen: "{LOOPBACK}:{route_port}"')
+    for line in listeners:
+        change(file, f"# {line}", line)
+    return file
+
+
+def with_certificates(conf: Path, folder: Path) -> Path:
+    """Real certificates for 127.0.0.1, where tls.conf finds them; the file of their authority."""
+    certificates.write_server(folder, LOOPBACK)
+    change_all(conf / "tls.conf", "/etc/nats/tls", str(folder))
+    return folder / "ca.crt"
+
+
+def change_all(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text, f"{file.name} no longer has {old!r}"
+    file.write_text(text.replace(old, new))
 
 
 def change(file: Path, old: str, new: str) -> None:
