@@ -16,10 +16,18 @@ def image(request):
     return request.param
 
 
-def test_the_sbom_fits_cyclonedx_and_names_every_hashed_package(image):
-    text = supply_chain.as_json(supply_chain.bom(image))
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
-    made = json.loads(text)
+def test_the_sbom_fits_cyclonedx():
+    """Three of them, in which every package of the others is: the validator takes its time."""
+    chosen = ("auth", "telemetry", "sandbox")
+    held = {pin for image in chosen for pin in supply_chain.pins(image)}
+    assert {pin for image in BUILD_ARGUMENTS for pin in supply_chain.pins(image)} <= held
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    for image in chosen:
+        assert validator.validate_str(supply_chain.as_json(supply_chain.bom(image))) is None
+
+
+def test_the_sbom_names_every_hashed_package(image):
+    made = json.loads(supply_chain.as_json(supply_chain.bom(image)))
     lines = supply_chain.requirements(image).read_text()
     wanted = dict(re.findall(r"^([\w.-]+)==([\w.]+)[^;]*$", lines.replace(" \\\n", ""), re.MULTILINE))
     found = {one["name"]: one["version"] for one in made["components"]}
