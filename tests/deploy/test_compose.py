@@ -41,15 +41,17 @@ def test_a_mistake_is_refused(right, wrong):
         check(TEXT.replace(right, wrong))
 
 
-def test_what_we_build_is_confined(services):
+def test_what_runs_is_confined(services):
     for name, service in services.items():
+        assert not service.get("privileged")
+        if "profiles" in service:
+            assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
         if "build" not in service:
             continue
         assert service["read_only"] is True, name
         assert service["user"] == "65532:65532", name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert not service.get("privileged")
         assert "volumes" not in service, name
 
 
@@ -59,6 +61,17 @@ def test_everyone_waits_for_whom_they_need(services):
     for name in SERVICES:
         assert services[name]["depends_on"]["topology"] == {"condition": "service_completed_successfully"}
     assert services["topology"]["depends_on"]["nats"] == {"condition": "service_healthy"}
+
+
+def test_prometheus_asks_every_service_and_alarms_as_kubernetes_does(services):
+    folder = ROOT / "deploy" / "prometheus"
+    config = yaml.safe_load((folder / "prometheus.yml").read_text())
+    jobs = {one["job_name"]: one["static_configs"][0]["targets"] for one in config["scrape_configs"]}
+    assert jobs["ferry"] == [f"{name}:8080" for name in SERVICES]
+    assert jobs["nats"] == ["nats-exporter:7777"]
+    rules = ROOT / "deploy" / "k8s" / "components" / "monitoring" / "rules.yaml"
+    alerts = yaml.safe_load((folder / "alerts.yml").read_text())
+    assert alerts == {"groups": yaml.safe_load(rules.read_text())["spec"]["groups"]}
 
 
 def test_ports_are_this_machines_alone(services):
