@@ -11,6 +11,7 @@ from statistics import quantiles
 import pytest
 
 from chaos.arena import arena
+from chaos.run import OUTAGE_S
 from harness.processes import eventually
 
 pytestmark = pytest.mark.alone
@@ -72,26 +73,41 @@ def memory_mib(pid):
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-@pytest.mark.timeout(900)
+async def fill(ring, count, every, seen):
+    """Publishes `count` readings in batches; `seen` is called after each `every` of them."""
+    jetstream = ring.client.jetstream(publish_async_max_pending=2000)
+    for number in range(count):
+        gateway, sensor = ring.sensors[number % len(ring.sensors)]
+        subject = f"ferry.v1.gateways.{gateway}.sensors.{sensor}.series"
+        await jetstream.publish_async(subject, b'{"value":"1","time":%d}' % (number + 1))
+        if number % every == every - 1:
+            await jetstream.publish_async_completed()
+            seen()
+
+
+@pytest.mark.timeout(1800)
 async def test_memory_stays_flat_while_a_backlog_waits_out_an_outage(tmp_path):
     async with arena(tmp_path, seed=1, replicas=1, gateways=20, sensors=10) as ring:
         pid = ring.replicas[0].process.child.pid
+        mib = [memory_mib(pid)]
+
+        def seen():
+            mib.append(memory_mib(pid))
+
         await ring.sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="status", status=503)
-        jetstream = ring.client.jetstream(publish_async_max_pending=2000)
-        seen = []
-        for number in range(BACKLOG):
-            gateway, sensor = ring.sensors[number % len(ring.sensors)]
-            subject = f"ferry.v1.gateways.{gateway}.sensors.{sensor}.series"
-            await jetstream.publish_async(subject, b'{"value":"1","time":%d}' % (number + 1))
-            if number % (BACKLOG // 10) == BACKLOG // 10 - 1:
-                await jetstream.publish_async_completed()
-                seen.append(memory_mib(pid))
-        print(f"{BACKLOG} waiting, MiB resident: {' '.join(f'{mib:.0f}' for mib in seen)}")
-        assert max(seen[5:]) - seen[4] < 16
+        began = time.monotonic()
+        await fill(ring, BACKLOG, BACKLOG // 10, seen)
+        while time.monotonic() < began + OUTAGE_S:
+            await asyncio.sleep(OUTAGE_S / 10)
+            seen()
+        waiting = (await ring.client.jetstream().stream_info("FERRY_READINGS")).state.messages
+        print(f"{waiting} waiting after {time.monotonic() - began:.0f} s, MiB resident:", *map(round, mib))
+        assert waiting == BACKLOG
+        assert max(mib[6:]) - mib[5] < 16
         await ring.sandbox.heal()
         healed = time.monotonic()
-        await ring.drained(within_s=600)
-        print(f"drained in {time.monotonic() - healed:.1f} s")
+        await ring.drained(within_s=900)
+        print(f"delivered in {time.monotonic() - healed:.1f} s, MiB resident then: {memory_mib(pid):.0f}")
         assert await ring.sandbox.points() == BACKLOG
         assert await ring.dead() == []
 
