@@ -64,8 +64,9 @@ audit: env .venv-tools/.ready ## known vulnerabilities of what the images hold; 
 	@$(BIN)/python scripts/supply_chain.py audit .venv-tools/bin/pip-audit
 
 .PHONY: chaos
-chaos: env ## the promise under fire, the long form: ROUNDS=25 (minutes; at least 200 kills)
-	CHAOS_ROUNDS=$(or $(ROUNDS),25) $(BIN)/pytest tests/chaos --timeout 1800 -rP
+chaos: env ## the promise under fire, the long form: ROUNDS=50 (half an hour and more; at least 200 kills)
+	CHAOS_ROUNDS=$(or $(ROUNDS),50) CHAOS_OUTAGE_S=$(or $(OUTAGE_S),180) CHAOS_BACKLOG=$(or $(BACKLOG),1000000) \
+		$(BIN)/pytest tests/chaos --timeout 1800 -rP --show-capture=stdout
 
 .PHONY: bench
 bench: env ## measure the cost of a reading's journey

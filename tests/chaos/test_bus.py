@@ -6,12 +6,14 @@ import signal
 
 import nats.errors
 import nats.js.errors
-import pytest
 
 from chaos.arena import arena
 from chaos.run import ROUNDS, SEED, publish_while
+from ferry.contract import topology
 from harness.bus import Bus, Cluster
 from harness.processes import eventually
+
+STREAM = topology.READINGS.name
 
 
 async def test_nats_killed_and_back_on_the_same_files(tmp_path):
@@ -27,17 +29,22 @@ async def test_nats_killed_and_back_on_the_same_files(tmp_path):
         await publish_while(ring, kill(), per_sensor=200)
 
 
-async def leader(ring, stream="FERRY_READINGS"):
-    """The node that leads the stream, once there is one."""
+async def leader(ring, of):
+    """The node that leads the stream, or the consumer of its first gateway's partition, once there is one."""
 
     async def known():
+        jetstream = ring.client.jetstream(timeout=1)
         try:
-            info = await ring.client.jetstream(timeout=1).stream_info(stream)
+            info = await jetstream.stream_info(STREAM)
+            if of == "consumer":
+                info = max(
+                    await jetstream.consumers_info(STREAM), key=lambda each: each.delivered.consumer_seq
+                )
         except (TimeoutError, nats.errors.Error, nats.js.errors.Error):
             return None
         return info.cluster.leader if info.cluster else None
 
-    name = await eventually(known, within_s=30, what=f"a leader of {stream}")
+    name = await eventually(known, within_s=30, what=f"a leader of the {of}")
     return await ring.bus.node_of(name)
 
 
@@ -51,22 +58,23 @@ async def flowing(ring):
     await eventually(more, within_s=30, what="acknowledged readings")
 
 
-@pytest.mark.parametrize("victim", ["stream leader", "any node"])
-async def test_a_node_of_a_cluster_killed_and_back(tmp_path, victim):
+async def test_nodes_of_a_cluster_killed_and_back(tmp_path):
     async with arena(tmp_path, seed=SEED, clustered=True, gateways=4) as ring:
         assert isinstance(ring.bus, Cluster)
         nodes = ring.bus.nodes
 
         async def kill() -> None:
             for _ in range(max(1, ROUNDS // 3)):
-                await flowing(ring)
-                node = await leader(ring) if victim == "stream leader" else ring.random.choice(nodes)
-                await node.process.kill()
-                await flowing(ring)
-                await node.restart()
-                await flowing(ring)
+                for victim in ring.random.sample(("stream", "consumer", "any node"), 3):
+                    await flowing(ring)
+                    node = ring.random.choice(nodes) if victim == "any node" else await leader(ring, victim)
+                    print(f"{victim}: {node.name}")
+                    await node.process.kill()
+                    await flowing(ring)
+                    await node.restart()
+                    await flowing(ring)
 
-        await publish_while(ring, kill(), per_sensor=4000)
+        await publish_while(ring, kill(), per_sensor=100_000)
 
 
 async def test_a_node_of_a_cluster_back_with_an_empty_disk(tmp_path):
@@ -74,7 +82,7 @@ async def test_a_node_of_a_cluster_back_with_an_empty_disk(tmp_path):
 
         async def wipe() -> None:
             await asyncio.sleep(0.5)
-            node = await leader(ring)
+            node = await leader(ring, "stream")
             await node.process.kill()
             await asyncio.to_thread(shutil.rmtree, node.folder / node.name)
             await asyncio.sleep(1)
@@ -85,10 +93,14 @@ async def test_a_node_of_a_cluster_back_with_an_empty_disk(tmp_path):
 
 
 async def test_a_full_stream_tells_its_publishers_and_keeps_what_it_took(tmp_path):
-    async with arena(tmp_path, seed=SEED, replicas=1, lay={"readings_max_bytes": 16 * 1024}) as ring:
+    lay = {"readings_max_bytes": topology.MAX_BODY}
+    async with arena(tmp_path, seed=SEED, replicas=1, lay=lay) as ring:
+        large = ring.sensors[0]
+        ring.publisher.retired.add(large)
 
         async def fill() -> None:
             await ring.sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="status", status=503)
+            await ring.publisher.publish(large, 1, "1" * (topology.MAX_BODY - 20_000))
 
             async def full():
                 try:

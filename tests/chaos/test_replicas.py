@@ -59,7 +59,7 @@ async def test_a_replica_paused_past_its_lease_neither_loses_nor_reorders(tmp_pa
         async def pause() -> None:
             paused = ring.replicas[0]
             paused.process.send(signal.SIGSTOP)
-            await asyncio.sleep(4)
+            await asyncio.sleep(3)
             paused.process.send(signal.SIGCONT)
             await asyncio.sleep(1)
 

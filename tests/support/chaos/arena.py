@@ -1,5 +1,6 @@
 """A run: bus, sandbox, auth, telemetry replicas and a publisher, with hands to break any of them."""
 
+import asyncio
 import random
 import signal
 from collections.abc import AsyncIterator
@@ -141,16 +142,15 @@ async def arena(
     async with servers as bus, a_sandbox(folder / "sandbox") as sandbox:
         await bus.lay(**(lay or {}))
         async with suite(bus, sandbox, folder / "services") as services:
-            laid = await lay_fleet(bus, sandbox, gateways, sensors)
-            await services.start("auth")
+            fleet = lay_fleet(bus, sandbox, gateways, sensors)
+            laid, _ = await asyncio.gather(fleet, services.start("auth"))
             client = await bus.connect()
             plant = await bus.as_publisher("plant", max_reconnect_attempts=-1)
             chance = random.Random(seed)
             publisher = Publisher(plant, laid, seed, ack_s)
             ring = Arena(bus, sandbox, services, client, laid, publisher, chance)
             ring.env, ring.command = env, command
-            for _ in range(replicas):
-                await ring.add_replica()
+            await asyncio.gather(*(ring.add_replica() for _ in range(replicas)))
             try:
                 yield ring
                 assert bus.denials() == []

@@ -23,7 +23,7 @@ class Running:
     process: Process
     health: str
 
-    async def ready(self, within_s: float = 20.0) -> None:
+    async def ready(self, within_s: float = 40.0) -> None:
         async with httpx.AsyncClient() as client:
 
             async def answers() -> bool:
