@@ -70,6 +70,7 @@ async def test_an_interrupt_leaves_no_traceback(suite, registry, sandbox, tmp_pa
     run = await applying.interrupted_at(ENTITIES // 4)
     assert run.child.returncode not in {0, None}
     assert "Traceback" not in run.text()
+    assert "the same command goes on from here" in run.text()
     assert (await applying.to_the_end())["failed"] == []
     assert_each_once(await applying.there())
 
@@ -129,6 +130,8 @@ async def test_import_takes_page_after_page_and_leaves_out_what_has_no_safe_id(s
     assert said["unreadable"][0].startswith("a.b: ")
     code, text = await ferry(suite, "import", "--json")
     assert json.loads(text)["sensors"] == 0
+    code, text = await ferry(suite, "gateways", "list", "--limit", "5", "--all", "--json")
+    assert len(json.loads(text)["items"]) == 12
 
 
 async def test_what_was_deleted_at_the_portal_is_said_planned_and_registered_again(

@@ -115,14 +115,18 @@ def _apply(found: Plan, at_once: int) -> Applied:
         async def work(bus: Bus) -> Applied:
             return await fleet_apply.apply(bus, found, at_once, lambda ended: progress.advance(task, ended))
 
-        return on_bus(work)
+        try:
+            return on_bus(work)
+        except KeyboardInterrupt:
+            click.echo("stopped: the same command goes on from here", err=True)
+            raise
 
 
 @click.command("import")
 @click.option("--gateway", help="Only this gateway.")
 @as_json
 def import_(gateway: str | None, as_json: bool) -> None:
-    """Take over what was registered through the portal."""
+    """Take over what was registered through the portal, and note what was deleted there."""
     done = on_bus(lambda bus: _take_over(bus, gateway))
     if as_json:
         print_json(done)

@@ -11,6 +11,8 @@ from ferry.client.cli.publish import publish
 from ferry.client.cli.registry import devices, gateways, sensors, sites
 from ferry.client.cli.status import status
 
+click.UsageError.exit_code = 1  # 2 is `ferry plan`'s "something to do", as it is Terraform's
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ferry-client", prog_name="ferry")

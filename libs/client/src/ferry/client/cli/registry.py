@@ -1,5 +1,7 @@
 """`ferry gateways`, `devices`, `sensors`, `sites`: list and show."""
 
+from typing import Any, TypeVar
+
 import click
 
 from ferry.client.bus import Bus
@@ -19,9 +21,13 @@ from ferry.contract.registry import (
     SitesRequest,
 )
 
+L = TypeVar("L", GatewayList, DeviceList, SensorList)
 _owner = click.option("--gateway", "owner", help="Only of this gateway.")
 _after = click.option("--after", default="", help="The page after the one that ended with this.")
 _limit = click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+
+
+_every = click.option("--all", "every", is_flag=True, help="Page after page to the end.")
 
 
 @click.command()
@@ -47,20 +53,17 @@ def gateways() -> None:
 @gateways.command("list")
 @_after
 @_limit
+@_every
 @as_json
-def list_gateways(after: str, limit: int, as_json: bool) -> None:
+def list_gateways(after: str, limit: int, every: bool, as_json: bool) -> None:
     """List gateways."""
-
-    async def work(bus: Bus) -> GatewayList:
-        asked = ListRequest(after=after, limit=limit)
-        return await bus.ask(subjects.REGISTRY_GATEWAYS_LIST, asked, GatewayList)
-
-    found = on_bus(work)
+    asked = ListRequest(after=after, limit=limit)
+    found = _listed(subjects.REGISTRY_GATEWAYS_LIST, asked, GatewayList, every)
     if as_json:
         print_json(found)
         return
     rows = (
-        (item.id, item.name, item.model, item.site_id, item.report_interval // 1000) for item in found.items
+        (item.id, _name(item), item.model, item.site_id, item.report_interval // 1000) for item in found.items
     )
     print_table(("id", "name", "model", "site", "reports every s"), rows)
     _say_more(found.next)
@@ -87,21 +90,18 @@ def devices() -> None:
 @_owner
 @_after
 @_limit
+@_every
 @as_json
-def list_devices(owner: str | None, after: str, limit: int, as_json: bool) -> None:
+def list_devices(owner: str | None, after: str, limit: int, every: bool, as_json: bool) -> None:
     """List devices."""
-
-    async def work(bus: Bus) -> DeviceList:
-        asked = ListRequest(owner=owner, after=after, limit=limit)
-        return await bus.ask(subjects.REGISTRY_DEVICES_LIST, asked, DeviceList)
-
-    found = on_bus(work)
+    asked = ListRequest(owner=owner, after=after, limit=limit)
+    found = _listed(subjects.REGISTRY_DEVICES_LIST, asked, DeviceList, every)
     if as_json:
         print_json(found)
         return
     print_table(
         ("id", "gateway", "name", "model"),
-        ((item.id, item.owner, item.name, item.model) for item in found.items),
+        ((item.id, item.owner, _name(item), item.model) for item in found.items),
     )
     _say_more(found.next)
 
@@ -128,21 +128,18 @@ def sensors() -> None:
 @_owner
 @_after
 @_limit
+@_every
 @as_json
-def list_sensors(owner: str | None, after: str, limit: int, as_json: bool) -> None:
+def list_sensors(owner: str | None, after: str, limit: int, every: bool, as_json: bool) -> None:
     """List sensors."""
-
-    async def work(bus: Bus) -> SensorList:
-        asked = ListRequest(owner=owner, after=after, limit=limit)
-        return await bus.ask(subjects.REGISTRY_SENSORS_LIST, asked, SensorList)
-
-    found = on_bus(work)
+    asked = ListRequest(owner=owner, after=after, limit=limit)
+    found = _listed(subjects.REGISTRY_SENSORS_LIST, asked, SensorList, every)
     if as_json:
         print_json(found)
         return
     print_table(
         ("id", "gateway", "device", "name", "type"),
-        ((item.id, item.owner, item.device_id, item.name, item.type) for item in found.items),
+        ((item.id, item.owner, item.device_id, _name(item), item.type) for item in found.items),
     )
     _say_more(found.next)
 
@@ -160,14 +157,32 @@ def show_sensor(gateway: str, id: str, as_json: bool) -> None:  # noqa: A002 - t
     _show(on_bus(work), as_json)
 
 
+def _listed(subject: str, asked: ListRequest, kind: type[L], every: bool) -> L:
+    """One page, or all that follow as well."""
+
+    async def work(bus: Bus) -> L:
+        page: L = await bus.ask(subject, asked, kind)
+        items: list[Any] = [*page.items]
+        while every and page.next is not None:
+            page = await bus.ask(subject, asked.model_copy(update={"after": page.next}), kind)
+            items += page.items
+        return page.model_copy(update={"items": items})
+
+    return on_bus(work)
+
+
+def _name(entity: Gateway | Device | Sensor) -> str:
+    return entity.name if entity.deleted_before is None else f"{entity.name} (deleted at the portal)"
+
+
 def _show(entity: Gateway | Device | Sensor, as_json: bool) -> None:
     if as_json:
         print_json(entity)
         return
-    for name, value in entity.model_dump(by_alias=True).items():
+    for name, value in entity.model_dump(by_alias=True, exclude_none=True).items():
         click.echo(f"{name}: {value}")
 
 
 def _say_more(following: str | None) -> None:
     if following is not None:
-        click.echo(f"more: --after {following}")
+        click.echo(f"more: --after {following}, or --all")
