@@ -19,13 +19,22 @@ KILLS = int(os.environ.get("FERRY_FLEET_KILLS", "3"))
 SEED = 6
 ENTITIES = GATEWAYS * (2 + SENSORS)
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest.fixture
-async def registry(suite):
-    await suite.start("auth")
-    return await suite.start("registry")
+def suite(cleared):
+    return cleared
+
+
+@pytest.fixture
+def sandbox(cleared):
+    return cleared.sandbox
+
+
+@pytest.fixture
+def nats_client(cleared_client):
+    return cleared_client
 
 
 async def ferry(suite, *arguments):
@@ -39,7 +48,7 @@ def assert_each_once(found):
     assert len(found) == ENTITIES
 
 
-async def test_one_apply_registers_all_and_a_second_writes_nothing(suite, registry, tmp_path):
+async def test_one_apply_registers_all_and_a_second_writes_nothing(suite, tmp_path):
     applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS))
     said = await applying.to_the_end()
     assert (said["created"], said["failed"]) == (ENTITIES, [])
@@ -50,7 +59,7 @@ async def test_one_apply_registers_all_and_a_second_writes_nothing(suite, regist
     assert await applying.writes() == {"201": GATEWAYS}
 
 
-async def test_killed_anywhere_and_run_again_it_finishes(suite, registry, sandbox, tmp_path):
+async def test_killed_anywhere_and_run_again_it_finishes(suite, sandbox, tmp_path):
     await sandbox.fault(match={"path": "/registerGateway"}, kind="latency", ms=250)
     applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS), at_once=4)
     # Beyond the half, and without the delay, what was in flight could finish the fleet before the last kill.
@@ -64,7 +73,7 @@ async def test_killed_anywhere_and_run_again_it_finishes(suite, registry, sandbo
     assert (await applying.to_the_end())["same"] == ENTITIES
 
 
-async def test_an_interrupt_leaves_no_traceback(suite, registry, sandbox, tmp_path):
+async def test_an_interrupt_leaves_no_traceback(suite, sandbox, tmp_path):
     await sandbox.fault(match={"path": "/registerGateway"}, kind="latency", ms=100)
     applying = Applying(suite, pattern(tmp_path, GATEWAYS, SENSORS), at_once=4)
     run = await applying.interrupted_at(ENTITIES // 4)
@@ -75,7 +84,7 @@ async def test_an_interrupt_leaves_no_traceback(suite, registry, sandbox, tmp_pa
     assert_each_once(await applying.there())
 
 
-async def test_import_then_export_then_plan_shows_no_difference(suite, registry, sandbox, tmp_path):
+async def test_import_then_export_then_plan_shows_no_difference(suite, sandbox, tmp_path):
     await lay_fleet(suite.bus, sandbox, 2, 3)
     client = await suite.bus.connect()
     await client.jetstream().purge_stream("KV_ferry-registry")
@@ -91,7 +100,7 @@ async def test_import_then_export_then_plan_shows_no_difference(suite, registry,
     assert "Plan: 0 to register, 0 differ, 0 unknown to the file, 10 unchanged." in text
 
 
-async def test_what_the_cloud_throttles_is_waited_for(suite, registry, sandbox, tmp_path):
+async def test_what_the_cloud_throttles_is_waited_for(suite, sandbox, tmp_path):
     few = {"match": {"path": "/registerGateway"}, "kind": "status", "status": 429, "retry_after": "1"}
     await sandbox.fault(**few, per_s=10)
     applying = Applying(suite, pattern(tmp_path, 25, 2))
@@ -103,7 +112,7 @@ async def test_what_the_cloud_throttles_is_waited_for(suite, registry, sandbox, 
     assert writes["429"] <= 3 * 16
 
 
-async def test_one_mistake_is_told_once_and_spares_the_others(suite, registry, tmp_path):
+async def test_one_mistake_is_told_once_and_spares_the_others(suite, tmp_path):
     file = pattern(tmp_path, 2, 3)
     file.write_text(file.read_text().replace("temperature", "temprature") + "  - name: Fine\n")
     code, text = await ferry(suite, "apply", str(file), "--yes")
@@ -112,7 +121,7 @@ async def test_one_mistake_is_told_once_and_spares_the_others(suite, registry, t
     assert text.count("did you mean 'temperature'?") == 1
 
 
-async def test_import_takes_page_after_page_and_leaves_out_what_has_no_safe_id(suite, registry, sandbox):
+async def test_import_takes_page_after_page_and_leaves_out_what_has_no_safe_id(suite, sandbox):
     await lay_fleet(suite.bus, sandbox, 12, 2)
     client = await suite.bus.connect()
     await client.jetstream().purge_stream("KV_ferry-registry")
@@ -135,7 +144,7 @@ async def test_import_takes_page_after_page_and_leaves_out_what_has_no_safe_id(s
 
 
 async def test_what_was_deleted_at_the_portal_is_said_planned_and_registered_again(
-    suite, registry, sandbox, nats_client, tmp_path
+    suite, sandbox, nats_client, tmp_path
 ):
     await lay_fleet(suite.bus, sandbox, 2, 2)
     bucket = await nats_client.jetstream().key_value("ferry-registry")

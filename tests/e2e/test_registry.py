@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,7 @@ from ferry.contract.problems import ProblemError
 from ferry.contract.registry import (
     Device,
     Gateway,
-    NewDevice,
-    NewSensor,
     RegisterDevice,
-    RegisteredGateway,
     RegisterGateway,
     RegisterSensor,
     Sensor,
@@ -23,16 +19,27 @@ from ferry.contract.registry import (
 )
 from ferry.contract.registry import ListRequest as Listing
 from ferry.runtime.requests import ask
-from harness.processes import Process, eventually
+from harness.processes import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = "87cd2a6e407511e7922eb724f8803770"
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 @pytest.fixture
-async def registry(suite):
-    await suite.start("auth")
-    return await suite.start("registry")
+def suite(cleared):
+    return cleared
+
+
+@pytest.fixture
+def sandbox(cleared):
+    return cleared.sandbox
+
+
+@pytest.fixture
+def nats_client(cleared_client):
+    return cleared_client
 
 
 async def register(client, gateway=GATEWAY, sensor="probe", kind="temperature", **more):
@@ -51,7 +58,7 @@ async def ferry(suite, *arguments):
     return code, started.text()
 
 
-async def test_what_can_be_known_is_filled_in_and_a_repeat_is_the_same(nats_client, registry, sandbox):
+async def test_what_can_be_known_is_filled_in_and_a_repeat_is_the_same(nats_client, sandbox):
     sensor = await register(nats_client)
     assert (sensor.driver_name, sensor.model, sensor.category) == ("openApiSensor", "openApiTemp", "sensor")
     again = await register(nats_client)
@@ -72,14 +79,14 @@ async def test_what_can_be_known_is_filled_in_and_a_repeat_is_the_same(nats_clie
         ({"gateway": "not-a-uuid"}, "reqId", "UUID"),
     ],
 )
-async def test_a_wrong_request_names_its_field_before_any_call(nats_client, registry, change, field, says):
+async def test_a_wrong_request_names_its_field_before_any_call(nats_client, change, field, says):
     with pytest.raises(ProblemError) as refused:
         await register(nats_client, **change)
     assert refused.value.problem.field == field
     assert says in f"{refused.value} {refused.value.problem.allowed}"
 
 
-async def test_another_entity_under_the_same_id_is_told_apart(nats_client, registry):
+async def test_another_entity_under_the_same_id_is_told_apart(nats_client):
     await register(nats_client)
     with pytest.raises(ProblemError) as refused:
         await register(nats_client, kind="humidity")
@@ -87,39 +94,14 @@ async def test_another_entity_under_the_same_id_is_told_apart(nats_client, regis
     assert refused.value.problem.field == "type"
 
 
-async def test_a_crash_between_cloud_and_bucket_is_mended_by_a_repeat(nats_client, registry, sandbox):
+async def test_a_crash_between_cloud_and_bucket_is_mended_by_a_repeat(nats_client, sandbox):
     await sandbox.fault(match={"path": "*/sensors", "method": "POST"}, kind="reset_after", for_requests=1)
     sensor = await register(nats_client)
     assert sensor.id == "probe"
     assert (await register(nats_client)).id == "probe"
 
 
-async def test_207_tells_what_the_plan_has_no_room_for(nats_client, suite, sandbox):
-    trial = {
-        "CLIENT_ID": "trialClientId",
-        "CLIENT_SECRET": "trial-client-secret",
-        "USERNAME": "trialadmin",
-        "PASSWORD": "trial-password",
-    }
-    await suite.start("auth", {f"FERRY_THINGPLUS__{name}": value for name, value in trial.items()})
-    await suite.start("registry")
-    sensors = [
-        NewSensor(device_id="device", name="S", type="temperature", req_id=f"s{number}")
-        for number in range(23)  # of 20 that a trial account may have
-    ]
-    device = NewDevice(name="D", req_id="device")
-    asked = RegisterGateway(name="G", req_id=GATEWAY, devices=[device], sensors=sensors)
-    for _ in range(2):
-        found = await ask(nats_client, subjects.REGISTRY_GATEWAYS_REGISTER, asked, RegisteredGateway)
-        refused = {(part.noun, part.id, part.problem.status) for part in found.refused or ()}
-        assert refused == {("sensor", f"s{number}", 471) for number in (20, 21, 22)}
-    page = await ask(nats_client, subjects.REGISTRY_SENSORS_LIST, Listing(owner=GATEWAY), SensorList)
-    assert len(page.items) == 20
-    counters = await sandbox.get("/admin/counters")
-    assert (counters["gateways"], counters["sensors"]) == (1, 20)
-
-
-async def test_two_requesters_at_once_get_one_entity(nats_client, registry):
+async def test_two_requesters_at_once_get_one_entity(nats_client):
     await register(nats_client)
     both = await asyncio.gather(
         *(register(nats_client, sensor="twin") for _ in range(8)), return_exceptions=True
@@ -127,7 +109,7 @@ async def test_two_requesters_at_once_get_one_entity(nats_client, registry):
     assert {getattr(one, "id", one) for one in both} == {"twin"}
 
 
-async def test_a_fleet_file_is_planned_applied_and_exported(suite, registry, tmp_path):
+async def test_a_fleet_file_is_planned_applied_and_exported(suite, tmp_path):
     fleet = str(ROOT / "examples" / "fleet.yaml")
     code, text = await ferry(suite, "plan", fleet)
     assert code == 2, text
@@ -147,7 +129,7 @@ async def test_a_fleet_file_is_planned_applied_and_exported(suite, registry, tmp
     assert "seattle-wind" in text
 
 
-async def test_what_the_portal_registered_is_taken_over(suite, registry, nats_client):
+async def test_what_the_portal_registered_is_taken_over(suite, nats_client):
     from harness.services import lay_fleet
 
     await lay_fleet(suite.bus, suite.sandbox, 1, 3)
@@ -155,25 +137,3 @@ async def test_what_the_portal_registered_is_taken_over(suite, registry, nats_cl
     assert code == 0, text
     code, text = await ferry(suite, "gateways", "list")
     assert "gateway-0" in text
-
-
-@pytest.mark.parametrize("published_first", [False, True])
-async def test_a_new_sensors_first_reading_passes_within_a_second(
-    suite, registry, sandbox, nats_client, publisher, published_first
-):
-    await suite.start("telemetry")
-    await register(nats_client, sensor="known")
-    subject = subjects.sensor_series(GATEWAY, "probe")
-    body = b'{"value": "36.5", "time": 1495715734508}'
-    if published_first:
-        await publisher.jetstream().publish(subject, body)
-    await register(nats_client)
-    begun = time.monotonic()
-    if not published_first:
-        await publisher.jetstream().publish(subject, body)
-
-    async def arrived():
-        return await sandbox.series(GATEWAY, "probe")
-
-    await eventually(arrived, within_s=5, what="the reading at the cloud")
-    assert time.monotonic() - begun < 1

@@ -35,13 +35,12 @@ class Applying:
         self._suite = suite
         self._file = file
         self._at_once = at_once
-        self._runs = 0
 
     async def start(self) -> Process:
-        self._runs += 1
         command = [str(FERRY), "apply", str(self._file), "--yes", "--json", "--at-once", str(self._at_once)]
         env = self._suite.bus.env("operator")
-        return await Process.start(f"apply-{self._runs}", command, self._suite.folder, env)
+        name = f"apply-{len(list(self._suite.folder.glob('apply-*')))}"
+        return await Process.start(name, command, self._suite.folder, env)
 
     async def to_the_end(self, within_s: float = 300.0) -> dict[str, Any]:
         """What it said at its end. Raises AssertionError when that was not success."""

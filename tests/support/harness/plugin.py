@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from nats.aio.client import Client
 
+from ferry.contract import topology
 from harness import bus as buses
 from harness import sandbox as sandboxes
 from harness import services
@@ -51,3 +53,36 @@ async def suite(bus: buses.Bus, sandbox: sandboxes.Sandbox, tmp_path: Path) -> A
     """Starts services as processes; they are ended with the test."""
     async with services.suite(bus, sandbox, tmp_path / "services") as started:
         yield started
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[services.Suite]:
+    """auth and registry on a bus and a sandbox, for a module's tests one after another; `cleared` is for a test."""
+    folder = tmp_path_factory.mktemp("standing")
+    async with (
+        buses.bus(folder / "bus") as bus,
+        sandboxes.sandbox(folder / "sandbox") as sandbox,
+        services.suite(bus, sandbox, folder / "services") as started,
+    ):
+        await bus.lay()
+        await started.start("auth")
+        await started.start("registry")
+        yield started
+        assert bus.denials() == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def cleared(standing: services.Suite) -> services.Suite:
+    """What stands, with nothing registered at the cloud or here."""
+    await standing.sandbox.post("/admin/reset")
+    client = await standing.bus.connect()
+    await client.jetstream().purge_stream(f"KV_{topology.REGISTRY.name}")
+    await client.close()
+    return standing
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def cleared_client(cleared: services.Suite) -> AsyncIterator[Client]:
+    client = await cleared.bus.connect()
+    yield client
+    await client.close()
