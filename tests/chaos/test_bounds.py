@@ -148,4 +148,4 @@ async def test_a_bad_sensor_does_not_slow_the_others(tmp_path, trouble):
         after = await delays_ms(ring, good)
         p99 = [quantiles(delays, n=100)[98] for delays in (before, after)]
         print(f"p99 ms of the others: {p99[0]:.1f} before, {p99[1]:.1f} with one {trouble} sensor")
-        assert p99[1] < 3 * p99[0] + 150  # held up, they would wait out retries: seconds
+        assert p99[1] < 3 * p99[0] + 500  # held up, they would wait out retries: seconds

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chaos.arena import arena
 from chaos.run import ROUNDS, SEED, publish_while
+from harness.processes import eventually
 
 PLACES = (
     *("before_put", "after_put", "before_ack", "after_ack"),
@@ -17,12 +18,30 @@ PLACES = (
 )
 
 
+async def slow(ring):
+    """Half of the answers trickle in when the work is done: a kill finds many PUTs committed and unanswered."""
+    match = {"path": "*/series", "method": "PUT"}
+    await ring.sandbox.fault(match=match, kind="slow_body", duration_s=0.1, rate=0.5, seed=SEED)
+
+
+async def delivering(ring):
+    """More than what was on its way arrives: somebody owns the partitions."""
+    before = await ring.sandbox.points()
+
+    async def more():
+        return await ring.sandbox.points() > before + 2 * len(ring.sensors)
+
+    await eventually(more, within_s=30, what="arriving readings")
+
+
 async def test_replicas_killed_under_load(tmp_path):
     async with arena(tmp_path, seed=SEED) as ring:
 
         async def kill() -> None:
+            await slow(ring)
             for _ in range(ROUNDS):
-                await asyncio.sleep(ring.random.uniform(0.2, 0.8))
+                await delivering(ring)
+                await asyncio.sleep(ring.random.uniform(0, 0.5))
                 await ring.add_replica()
                 await ring.kill_replica(ring.random.choice(ring.replicas[:-1]))
 
@@ -33,8 +52,10 @@ async def test_the_last_replica_is_killed_and_another_comes(tmp_path):
     async with arena(tmp_path, seed=SEED, replicas=1) as ring:
 
         async def kill() -> None:
+            await slow(ring)
             for _ in range(ROUNDS):
-                await asyncio.sleep(ring.random.uniform(0.1, 0.5))
+                await delivering(ring)
+                await asyncio.sleep(ring.random.uniform(0, 0.5))
                 await ring.kill_replica(ring.replicas[0])
                 await ring.add_replica()
 
