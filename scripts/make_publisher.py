@@ -2,7 +2,7 @@
 
 Its nkey seed goes into a file that only its owner reads (`<secrets>/FERRY_NATS__NKEY_SEED`, beside it the
 user's inbox prefix); the server's configuration gets the public key alone. With `--mqtt` there is a user for MQTT
-as well: `MQTT_USER` and `MQTT_PASSWORD`, of which the server gets a hash. Reload the server afterwards.
+as well: `MQTT_USER` and `MQTT_PASSWORD`, of which the server gets a hash. Reload the server twice afterwards.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def main() -> None:
         make(chosen.name, chosen.gateways, chosen.publishers, secrets, mqtt=chosen.mqtt)
     except (ValueError, FileExistsError) as error:
         sys.exit(f"make_publisher: {error}")
-    print(f"made: secrets in {secrets}, account in {chosen.publishers}; now reload nats-server")
+    print(f"made: secrets in {secrets}, account in {chosen.publishers}; now reload nats-server, twice")
 
 
 if __name__ == "__main__":

@@ -45,8 +45,7 @@ async def settled(client, dead):
 async def test_dead_letters_are_found_by_filter_replayed_and_discarded(
     suite, nats_client, publisher, sandbox, ferry
 ):
-    await suite.start("auth")
-    await suite.start("telemetry", QUICK)
+    await asyncio.gather(suite.start("auth"), suite.start("telemetry", QUICK))
     early = subjects.sensor_series("gateway-0", "gateway-0-sensor-0")
     for moment in (1000, 2000):
         await publisher.jetstream().publish(early, b'{"value":"7","time":%d}' % moment)
@@ -81,8 +80,7 @@ async def test_dead_letters_are_found_by_filter_replayed_and_discarded(
 
 
 async def test_a_replay_that_was_cut_short_may_be_done_again(suite, nats_client, publisher, sandbox, ferry):
-    await suite.start("auth")
-    await suite.start("telemetry", QUICK)
+    await asyncio.gather(suite.start("auth"), suite.start("telemetry", QUICK))
     subject = subjects.sensor_series("gateway-0", "gateway-0-sensor-0")
     await publisher.jetstream().publish(subject, b'{"value":"7"}')
     await settled(nats_client, 1)
@@ -101,8 +99,7 @@ async def test_a_replay_that_was_cut_short_may_be_done_again(suite, nats_client,
 async def test_a_cloud_that_is_away_is_seen_in_status_and_nothing_is_lost(
     suite, nats_client, publisher, sandbox, ferry
 ):
-    await suite.start("auth")
-    await suite.start("telemetry", QUICK)
+    await asyncio.gather(suite.start("auth"), suite.start("telemetry", QUICK))
     laid = await lay_fleet(suite.bus, sandbox, 1, 1)
     await publisher.jetstream().publish(subjects.sensor_series(*laid[0]), b'{"value":"1","time":1}')
     await settled(nats_client, 0)

@@ -1,5 +1,6 @@
 """One journey through all services under the permissions of production: enough, and no line too many."""
 
+import asyncio
 import hashlib
 import json
 import re
@@ -179,8 +180,7 @@ async def test_each_service_needs_all_of_its_permissions_and_no_more(
         "otosense": {"FERRY_FOLLOW__SPEED": "20"},
     }
     try:
-        for service in SERVICES:
-            await suite.start(service, quick.get(service))
+        await asyncio.gather(*(suite.start(service, quick.get(service)) for service in SERVICES))
         await journey(bus, sandbox, operator, alice, nats_client)
         for running in suite.running:
             assert await running.process.stop() == 0, running.process.text()

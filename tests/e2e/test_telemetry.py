@@ -1,5 +1,6 @@
 """A publisher that knows only the subject, a real bus, real services, and what the cloud then has."""
 
+import asyncio
 import json
 import time
 
@@ -17,8 +18,7 @@ QUICK = {
 
 @pytest.fixture
 async def telemetry(suite):
-    await suite.start("auth")
-    return await suite.start("telemetry", QUICK)
+    return (await asyncio.gather(suite.start("telemetry", QUICK), suite.start("auth")))[0]
 
 
 @pytest.fixture

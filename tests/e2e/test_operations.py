@@ -1,0 +1,129 @@
+"""docs/operations.md: every command of its `sh` blocks is run as it stands, under production's permissions."""
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nats.errors
+import nats.js.errors
+import pytest
+from nats.aio.client import Client
+
+from ferry.contract import subjects
+from ferry.contract.subjects import sensor_series
+from harness.bus import bus as a_bus
+from harness.nats_config import password
+from harness.processes import eventually, free_port
+from harness.services import lay_fleet
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "operations.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+QUICK = {"FERRY_TELEMETRY__UNKNOWN_GRACE_S": "0.2", "FERRY_TELEMETRY__IMPLY_STATUS": "false"}
+CAROLS = sensor_series("plant-7", "s1")
+
+
+@pytest.fixture
+def monitor_port():
+    return free_port()
+
+
+@pytest.fixture
+async def bus(tmp_path, monitor_port):
+    async with a_bus(tmp_path / "bus", config=f'http: "127.0.0.1:{monitor_port}"\n') as running:
+        await running.lay()
+        yield running
+
+
+async def two_dead_letters(suite, nats_client, publisher):
+    """One of a sensor that is registered only now, one that no cloud can take; the first one's id."""
+    await publisher.jetstream().publish(sensor_series("gateway-0", "gateway-0-sensor-0"), b'{"value":"1"}')
+    await publisher.jetstream().publish(sensor_series("elsewhere", "s1"), b"{")
+
+    async def buried():
+        return (await nats_client.jetstream().stream_info("FERRY_DEAD")).state.messages == 2
+
+    await eventually(buried, what="two dead letters")
+    await lay_fleet(suite.bus, suite.sandbox, 1, 1)
+    found = await nats_client.jetstream().get_last_msg(
+        "FERRY_DEAD", f"{subjects.PREFIX}.dead.unknown_sensor.>"
+    )
+    return str(found.seq)
+
+
+async def run(block, env):
+    child = await asyncio.create_subprocess_exec(
+        *("bash", "-euo", "pipefail", "-c", block),
+        cwd=ROOT, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said = (await asyncio.wait_for(child.communicate(), 60))[0].decode()
+    assert child.returncode == 0, f"{block}\n{said}"
+    return said
+
+
+async def carol(bus, folder):
+    """Whether the server takes carol's key, and a reading of hers."""
+    seed = (bus.folder / folder / "FERRY_NATS__NKEY_SEED").read_text()
+    client = Client()
+    try:
+        await client.connect(bus.url, nkeys_seed_str=seed, inbox_prefix="_INBOX_carol", allow_reconnect=False)
+        await client.jetstream(timeout=1).publish(CAROLS, b'{"value":"1"}')
+    except (nats.errors.Error, nats.js.errors.Error):
+        return False
+    else:
+        return True
+    finally:
+        await client.close()
+
+
+async def test_every_command_does_what_the_page_says(
+    suite, bus, nats_client, publisher, tmp_path, monitor_port
+):
+    await asyncio.gather(suite.start("auth"), suite.start("registry"), suite.start("telemetry", QUICK))
+    env = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("FERRY_")},
+        **bus.env("operator"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "NATS_MONITOR": f"http://127.0.0.1:{monitor_port}",
+        "NATS_CONF": str(bus.folder / "conf"),
+        "NATS_PID": str(bus.process.child.pid),
+        "SECRETS": str(bus.folder),
+        "TOPOLOGY_PASSWORD": password("topology"),
+        "LETTER": await two_dead_letters(suite, nats_client, publisher),
+    }
+    look, fill, dead, streams, add, anew, backup = BLOCKS
+    assert "unknown_sensor" in await run(look, env)
+    assert re.search(r"FERRY_READINGS \d+ of 2147483648", await run(fill, env))
+    await run(dead, env)
+    assert (await nats_client.jetstream().stream_info("FERRY_DEAD")).state.messages == 0
+    assert "restart every replica of telemetry" in await run(streams, env)
+    await run(add, env)
+    await eventually(lambda: carol(bus, "carol"), what="a reading of carol's")
+    await run(anew, env)
+    await eventually(lambda: carol(bus, "carol-2"), what="a reading by carol's new key")
+    assert not await carol(bus, "carol")
+    await run(backup, env)
+    assert "id: gateway-0" in (bus.folder / "fleet.yaml").read_text()
+
+
+async def test_a_cold_copy_of_the_store_brings_the_dead_letters_back(bus, nats_client, tmp_path):
+    await nats_client.jetstream().publish(subjects.dead("refused", "g", "s"), b"1")
+    store = bus.folder / "jetstream"
+    await bus.process.stop()
+    shutil.copytree(store, tmp_path / "copy")
+    shutil.rmtree(store)
+    shutil.copytree(tmp_path / "copy", store)
+    await bus.restart()
+    client = await bus.connect()
+    assert (await client.jetstream(timeout=10).stream_info("FERRY_DEAD")).state.messages == 1
+    await client.close()
+
+
+def test_every_alarm_is_on_the_page():
+    rules = (ROOT / "deploy" / "k8s" / "components" / "monitoring" / "rules.yaml").read_text()
+    alarms = set(re.findall(r"alert: (\w+)", rules))
+    assert alarms
+    assert alarms == set(re.findall(r"`(Ferry[A-Z]\w+)`", TEXT))
