@@ -60,6 +60,6 @@ def test_the_demo_passes_through_the_containers():
         assert found == listed, f"{image}: its SBOM does not say what is in it"
     published, delivered = map(int, re.findall(r"(\d+) (?:published|delivered)", done.stdout))
     assert published == delivered > 0
-    assert "OtoSense sensor claimed" in done.stdout
+    assert "OtoSense sensor 0000S111A: claimed" in done.stdout
     left = engine.call("ps", "--all", "--format", "{{.Names}}")
     assert not re.search(r"ferry-[0-9a-f]{8}-", left), "not cleaned up"
