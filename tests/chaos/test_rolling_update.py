@@ -34,7 +34,7 @@ class Asker:
         while not stop.is_set():
             for subject, question, answer in QUESTIONS:
                 try:
-                    await ask(self.client, subject, question, answer, timeout_s=5)
+                    await ask(self.client, subject, question, answer)
                     self.answers[subject] += 1
                 except ProblemError as error:
                     self.refused.append(f"{subject}: {error}")
