@@ -4,13 +4,15 @@ import asyncio
 import json
 
 import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from ferry.contract import registry, topology
 from ferry.contract.registry import Gateway
 from ferry.registry.bucket import Bucket
 from ferry.registry.lists import Head, Lists, Written
-from ferry.registry.log import BATCH, BucketLog
+from ferry.registry.log import BATCH, BucketLog, _Batch
 from ferry.runtime.settings import NatsSettings
 from ferry.runtime.topology import TopologySettings, bucket_config
 from harness.services import record, sensor_record
@@ -169,3 +171,20 @@ async def test_a_caller_who_gives_up_spoils_nothing_for_the_next(nats_client, re
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
     assert await listed(lists) == [f"g{one:05}" for one in range(3)]
+
+
+def message(sequence, last):
+    headers = {
+        "Nats-Sequence": str(sequence),
+        "Nats-Last-Sequence": str(last),
+        "Nats-Subject": f"$KV.x.{sequence}",
+    }
+    return Msg(_client=Client(), headers=headers, data=b"{}")
+
+
+async def test_a_batch_that_lost_a_message_is_no_batch():
+    batch = _Batch()
+    await batch.take(message(3, 0))
+    await batch.take(message(5, 3))
+    await batch.take(message(9, 7))
+    assert isinstance(batch.ended.exception(), TimeoutError)

@@ -26,6 +26,7 @@ from ferry.contract.registry import (
 )
 from ferry.registry.bucket import ConflictError
 from ferry.registry.fleet import Fleet
+from ferry.registry.parts import AT_ONCE
 from ferry.registry.registrar import Registrar
 from ferry.registry.whole import Whole
 
@@ -241,6 +242,8 @@ async def test_a_death_at_any_step_is_mended_by_a_repeat():
         world = World()
         if not await died(world, step):
             break
+        # A gateway that is registered is asked for no more: by then all that came with it must be there.
+        assert world.state().get("g") != "registered" or set(world.state().values()) == {"registered"}
         assert await register(world) == {}, f"step {step}"
         assert_all_there(world)
     assert step > 3 * len(ALL)
@@ -289,6 +292,14 @@ async def test_a_part_put_off_is_told_with_its_time_and_the_others_are_not_hurri
     world.refuses.clear()
     assert await register(world) == {}
     assert_all_there(world)
+
+
+async def test_after_later_the_cloud_is_not_asked_for_each_of_many(world):
+    many = [ASKED.sensors[0].model_copy(update={"req_id": f"m{n}"}) for n in range(200)]
+    world.refuses = {sensor.req_id: LATER for sensor in many}
+    refused = await register(world, ASKED.model_copy(update={"sensors": many}))
+    assert len(refused) == 200
+    assert sum(call.startswith("m") for call in world.calls) <= AT_ONCE
 
 
 async def test_a_device_put_off_puts_off_its_sensors(world):
