@@ -208,3 +208,29 @@ async def test_a_delivery_lost_from_a_lease_made_anew_is_overtaken_by_nothing(
     points = await arrived(sandbox, sensor, 25)
     assert [point["value"] for point in points] == [str(number) for number in range(25)]
     assert (await jetstream.stream_info("FERRY_DEAD")).state.messages == 0
+
+
+async def test_a_consumer_that_its_replica_knows_nothing_of_is_given_up(
+    suite, sandbox, nats_client, publisher, sensor
+):
+    """As when a take was done and never answered: the partition's owner waits for a replica that lives."""
+    await suite.start("telemetry", QUICK)
+    jetstream = nats_client.jetstream()
+
+    async def owners():
+        return {info.name.split("-", 2)[2] for info in await jetstream.consumers_info("FERRY_READINGS")}
+
+    async def shared():
+        return len(await jetstream.consumers_info("FERRY_READINGS")) == 32 and len(await owners()) == 2
+
+    await eventually(shared, what="partitions that two replicas share")
+    await publish(publisher, sensor, {"value": "1", "time": 1000})
+    await arrived(sandbox, sensor, 1)
+    consumers = await jetstream.consumers_info("FERRY_READINGS")
+    owned = max(consumers, key=lambda info: info.delivered.consumer_seq)
+    _, partition, owner = owned.name.split("-", 2)
+    stray = f"telemetry-{partition}-{(await owners() - {owner}).pop()}"
+    await jetstream.delete_consumer("FERRY_READINGS", owned.name)
+    await jetstream.add_consumer("FERRY_READINGS", owned.config.evolve(name=stray, durable_name=stray))
+    await publish(publisher, sensor, {"value": "2", "time": 2000})
+    await arrived(sandbox, sensor, 2)

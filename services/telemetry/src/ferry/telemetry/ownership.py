@@ -13,6 +13,8 @@ from ferry.telemetry.readings_stream import ReadingsStream
 from ferry.telemetry.replicas import Replicas, owner
 
 TURN_S = 0.25
+STRAYS_S = 5.0
+"""How often a replica looks for consumers in its own name that it does not hold."""
 _log = structlog.get_logger(__name__)
 
 
@@ -41,6 +43,7 @@ class Ownership:
         self._pulls: dict[int, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
         self._awake = self._loop.time()
+        self._strays_at = self._awake + STRAYS_S
 
     def is_fresh(self) -> bool:
         return self._loop.time() - self._awake < self._asleep_s
@@ -90,6 +93,16 @@ class Ownership:
         wanted = mine - self.held.keys()
         if wanted:
             await self._take(wanted)
+        if self._loop.time() >= self._strays_at:
+            self._strays_at = self._loop.time() + STRAYS_S
+            await self._drop_strays()
+
+    async def _drop_strays(self) -> None:
+        """A take or a drop that nobody answered may have been done, or not: the others wait as long as we live."""
+        for number, (holder, _) in (await self._leases.holders()).items():
+            if holder == self._replicas.name and number not in self.held:
+                _log.warning("partition.stray", partition=number)
+                await self._leases.drop(partition_consumer(number, holder))
 
     async def _take(self, wanted: set[int]) -> None:
         holders = await self._leases.holders()
