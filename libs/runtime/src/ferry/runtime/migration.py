@@ -19,7 +19,8 @@ MUST_BE_OFF = (
     "allow_msg_counter",
 )
 """What a publisher could use against others, should somebody have turned it on."""
-FIXED = ("retention", "storage")
+FIXED = ("retention", "storage", "sealed", "allow_msg_ttl")
+"""What the server never changes, or never back."""
 CLOSED_BYTES = 1
 """No message fits into a stream of one byte: its publishers are told, as when it is full."""
 TURN_S = 0.1
