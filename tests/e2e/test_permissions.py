@@ -99,14 +99,20 @@ async def a_dead_letter_replayed_and_discarded(alice, operator):
     await ask(operator, subjects.TELEMETRY_DEAD_DISCARD, id=(await dead(operator))[0])
 
 
-async def seen_waiting(alice, operator, sandbox, sensor):
-    """The age of what waits out an outage is read from the stream."""
+async def seen_waiting(bus, alice, operator, sandbox, sensor, number):
+    """What waits out an outage has its age read from the stream, and is said to be in progress before its ack."""
     await sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="status", status=503)
-    await alice.jetstream().publish(subjects.sensor_series(GATEWAY, sensor), reading(1))
+    begun = len(bus.process.text())
+    await alice.jetstream(timeout=10).publish(subjects.sensor_series(GATEWAY, sensor), reading(number))
     state = await ask(operator, subjects.TELEMETRY_STATE_GET)
     assert any("oldestAgeMs" in partition for partition in state["partitions"])
+
+    async def in_progress():
+        return "+WPI" in bus.process.text()[begun:]
+
+    await eventually(in_progress, within_s=20, what="a reading that is in progress")
     await sandbox.heal()
-    await delivered(sandbox, sensor, 1)
+    await delivered(sandbox, sensor, number)
 
 
 async def claimed_and_connected(operator, sandbox, serial):
@@ -148,7 +154,7 @@ async def journey(bus, sandbox, operator, alice, harness):
     await bus.lay(readings_max_bytes=topology.READINGS.max_bytes + topology.MIB)  # an update
     sensor = await registered(operator)
     await a_dead_letter_replayed_and_discarded(alice, operator)
-    await seen_waiting(alice, operator, sandbox, sensor)
+    await seen_waiting(bus, alice, operator, sandbox, sensor, 1)
     assert (await ask(operator, subjects.OTOSENSE_SENSORS_LIST))["items"] == []
     await told_before_a_crash(harness, await claimed_and_connected(operator, sandbox, "0000S111A"))
     await ask(operator, subjects.AUTH_STATE_GET)
@@ -161,8 +167,7 @@ async def journey(bus, sandbox, operator, alice, harness):
     file.write_text(file.read_text() + NEW_ACKS)
     await bus.restart()  # auth makes its memory bucket again
     await eventually(lambda: reconnected(alice, operator, harness), what="all connected again")
-    await alice.jetstream(timeout=10).publish(subjects.sensor_series(GATEWAY, sensor), reading(2))
-    await delivered(sandbox, sensor, 2)
+    await seen_waiting(bus, alice, operator, sandbox, sensor, 2)
     await claimed_and_connected(operator, sandbox, "0000S222B")
     await credentials_refused(alice, harness, sandbox, sensor)
 
@@ -176,7 +181,7 @@ async def test_each_service_needs_all_of_its_permissions_and_no_more(
 ):
     suite = Suite(bus, sandbox, tmp_path / "services")
     quick = {
-        "telemetry": {"FERRY_TELEMETRY__UNKNOWN_GRACE_S": "1"},
+        "telemetry": {"FERRY_TELEMETRY__UNKNOWN_GRACE_S": "1", "FERRY_TELEMETRY__ACK_WAIT_S": "3"},
         "otosense": {"FERRY_FOLLOW__SPEED": "20"},
     }
     try:

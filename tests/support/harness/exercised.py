@@ -9,6 +9,8 @@ Rule = tuple[str, str]
 """`publish`, `subscribe` or `respond`, and the subject that is allowed."""
 RESPOND: Rule = ("respond", "allow_responses")
 
+ACKNOWLEDGEMENT = "$JS.ACK."
+
 USER = re.compile(r'user: "(?P<name>[^"]+)"(?P<rest>.*?)(?=user: "|\Z)', re.DOTALL)
 LIST = re.compile(r"(?P<verb>publish|subscribe): \{ allow: \[(?P<subjects>.*?)\]", re.DOTALL)
 TRACED = re.compile(r'- "FERRY/user:(?P<user>[^"]+)" - <<- \[(?P<verb>H?PUB|SUB) (?P<subject>\S+)')
@@ -35,8 +37,13 @@ def unused(permissions: Path, logs: Iterable[str]) -> dict[str, list[Rule]]:
     """What could be taken away: rules without a subject that they alone allow."""
     seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for log in logs:
+        once: set[tuple[str, str]] = set()
         for line in TRACED.finditer(log):
-            seen[line["user"]].add((line["verb"].removeprefix("H"), line["subject"]))
+            whose = (line["user"], line["subject"])
+            if line["subject"].startswith(ACKNOWLEDGEMENT) and whose not in once:
+                once.add(whose)  # a delivery's first answer is what allow_responses allows already
+            else:
+                seen[line["user"]].add((line["verb"].removeprefix("H"), line["subject"]))
     idle: dict[str, list[Rule]] = {}
     for user, allowed in rules(permissions).items():
         needed = {_only(allowed, verb, subject) for verb, subject in seen[user]}
