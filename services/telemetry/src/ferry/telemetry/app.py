@@ -5,7 +5,7 @@ import gc
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import cast
 
 from nats.aio.client import Client
@@ -32,9 +32,10 @@ from ferry.telemetry.readings_stream import ReadingsStream
 from ferry.telemetry.registry_bucket import RegistryBucket
 from ferry.telemetry.replicas import Replicas
 from ferry.telemetry.sender import RetryPolicy, Sender
+from ferry.telemetry.series import Carrying
 from ferry.telemetry.settings import JourneySettings, Settings
 from ferry.telemetry.state import Observer, StateReader
-from ferry.telemetry.traced import TracedCloud
+from ferry.telemetry.traced import TracedCloud, Traces
 
 LISTEN_S = 0.3
 """How long a new replica listens for the others before it takes anything: all answer a newcomer at once."""
@@ -61,11 +62,13 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             Limiter(chosen.concurrency_max), Breaker(chosen.breaker_open_s, chosen.breaker_open_max_s)
         )
         policy = RetryPolicy(chosen.retry_base_s, chosen.retry_cap_s, chosen.retry_budget_s)
-        seen = TracedCloud(cloud, service.seen.tracer) if settings.otlp.endpoint else cloud
+        traced = bool(settings.otlp.endpoint)
+        seen = TracedCloud(cloud, service.seen.tracer) if traced else cloud
+        carrying: Carrying = Traces(service.seen.tracer).carrying if traced else nullcontext
         sender = Sender(seen, BusTokens(Tokens(service.nats, "thingplus")), gate, policy, failures)
         fates = BusFates(service.nats, service.jetstream, chosen.give_back_s)
         hand = Hand(fates, chosen.in_flight_messages, chosen.in_flight_bytes)
-        journey = Journey(sender, Known(RegistryBucket(service.jetstream)), hand, chosen)
+        journey = Journey(sender, Known(RegistryBucket(service.jetstream)), hand, chosen, carrying)
         leases = Leases(service.jetstream, replica, chosen.ack_wait_s)
         replicas = Replicas(replica, chosen.silent_s)
 

@@ -13,7 +13,7 @@ from ferry.telemetry.known import Known, LookupFailed
 from ferry.telemetry.lane import Lane, doom
 from ferry.telemetry.partition import Partition
 from ferry.telemetry.sender import Fenced, Sender
-from ferry.telemetry.series import SeriesForwarder
+from ferry.telemetry.series import Carrying, SeriesForwarder
 from ferry.telemetry.settings import JourneySettings
 from ferry.telemetry.status import ImpliedStatus, StatusForwarder
 from ferry.telemetry.status_lane import StatusLane, Waiting
@@ -24,13 +24,15 @@ _log = structlog.get_logger(__name__)
 
 
 class Journey:
-    def __init__(self, sender: Sender, known: Known, hand: Hand, settings: JourneySettings) -> None:
+    def __init__(
+        self, sender: Sender, known: Known, hand: Hand, settings: JourneySettings, carrying: Carrying
+    ) -> None:
         self._known = known
         self._hand = hand
         self._settings = settings
         self._absent = 0
         self._series = SeriesForwarder(
-            sender, self._hand.settle, settings.put_max_points, settings.put_max_bytes
+            sender, self._hand.settle, settings.put_max_points, settings.put_max_bytes, carrying
         )
         self._status = StatusForwarder(sender, known, self._hand.settle, settings.unknown_grace_s)
         self._implied = ImpliedStatus(sender, known)

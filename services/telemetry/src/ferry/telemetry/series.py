@@ -1,6 +1,7 @@
 """A sensor's readings, from its lane to the cloud: coalesced, in order, compared when in doubt."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -14,16 +15,21 @@ from ferry.telemetry.sender import Outcome, Sender
 READ_BACK_PAGE = 4000
 """The most points that a list of Thing+ takes (facts)."""
 Settle = Callable[[Held], None]
+Carrying = Callable[[list[Dot]], AbstractContextManager[object]]
+"""Around each request: whose points it carries, for traces."""
 
 
 class SeriesForwarder:
     """`settle` acks a message, or dead-letters it when it carries a verdict."""
 
-    def __init__(self, sender: Sender, settle: Settle, max_points: int, max_bytes: int) -> None:
+    def __init__(
+        self, sender: Sender, settle: Settle, max_points: int, max_bytes: int, carrying: Carrying
+    ) -> None:
         self._sender = sender
         self._settle = settle
         self._max_points = max_points
         self._max_bytes = max_bytes
+        self._carrying = carrying
 
     async def forward(self, lane: Lane, key: str, dots: list[Dot], fence: Callable[[], None]) -> None:
         """Returns when the fate of every point is known and told. Raises Fenced."""
@@ -36,7 +42,8 @@ class SeriesForwarder:
                 chunk = await self._compare(lane, key, path, chunk, fence)
                 if not chunk:
                     continue
-            outcome = await self._sender.put(lane.standing, key, path, body_of(chunk), fence)
+            with self._carrying(chunk):
+                outcome = await self._sender.put(lane.standing, key, path, body_of(chunk), fence)
             if outcome.kind == "delivered":
                 lane.last = chunk[-1]
                 self._close(chunk)

@@ -1,8 +1,38 @@
-"""A span per request to the cloud, where spans go somewhere; the hot path without a collector pays nothing."""
+"""Spans from a publisher's trace to the cloud, where spans go somewhere; without a collector nothing is paid."""
 
-from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from ferry.telemetry.cloud import Answer, Cloud
+from ferry.telemetry.lane import Dot
+
+
+class Traces:
+    """A span for what is carried together: in the trace of the one publication, or linked to those of several."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    @contextmanager
+    def carrying(self, dots: list[Dot]) -> Iterator[None]:
+        contexts = [_of(held.headers) for dot in dots for held in dot.said_by]
+        said = {(context.trace_id, context.span_id): context for context in contexts if context.is_valid}
+        parent, links = None, [Link(context) for context in said.values()]
+        if len(said) == 1:
+            parent, links = trace.set_span_in_context(trace.NonRecordingSpan(*said.values())), []
+        with self._tracer.start_as_current_span(
+            "process series", context=parent, kind=SpanKind.CONSUMER, links=links
+        ) as span:
+            span.set_attributes({"messaging.system": "nats", "messaging.batch.message_count": len(dots)})
+            yield
+
+
+def _of(headers: dict[str, str] | None) -> SpanContext:
+    return trace.get_current_span(propagate.extract(headers or {}, Context())).get_span_context()
 
 
 class TracedCloud:
