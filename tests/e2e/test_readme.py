@@ -13,6 +13,8 @@ from harness.processes import Process, eventually
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 START, USE, CLOUDS = ([line for line in block.splitlines() if line] for block in BLOCKS)
+SHELL = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+"""Without what a make around these tests would tell its children."""
 LEAVE = shutil.ignore_patterns(".venv*", ".git", ".run", ".*_cache", "__pycache__", ".hypothesis", ".env")
 
 
@@ -29,7 +31,7 @@ async def typed(line: str, copy: Path, **variables: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *("bash", "-c", line),
         cwd=copy,
-        env={**os.environ, **variables},
+        env={**SHELL, **variables},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

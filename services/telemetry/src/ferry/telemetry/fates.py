@@ -11,6 +11,9 @@ from ferry.contract import dead, subjects
 from ferry.contract.ids import is_safe_id
 from ferry.telemetry.held import Held, Verdict
 
+BURIALS = 8
+"""At once: a burst of poison takes its turns beside the readings of others."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -29,6 +32,7 @@ class BusFates:
         self._client = client
         self._jetstream = jetstream
         self._later = b'-NAK {"delay": %d}' % int(give_back_s * 1e9)
+        self._burials = asyncio.Semaphore(BURIALS)
         self._told: list[tuple[str, bytes]] = []
         self._teller: asyncio.Task[None] | None = None
 
@@ -70,7 +74,8 @@ class BusFates:
         wait_s = 0.1
         while True:
             try:
-                await self._jetstream.publish(target, held.body, timeout=5, headers=headers)
+                async with self._burials:
+                    await self._jetstream.publish(target, held.body, timeout=5, headers=headers)
                 break
             except Exception as error:  # noqa: BLE001 - it stays in hand, and so in the stream, until it is buried
                 _log.warning("dead_letter.refused", reason=verdict.reason, error=type(error).__name__)

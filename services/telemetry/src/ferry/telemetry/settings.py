@@ -25,7 +25,8 @@ class JourneySettings(BaseModel):
     linger_s: float = Field(default=0.0, ge=0, le=60)
     """How long an idle sensor's reading waits for company; 0 sends it at once."""
     in_flight_messages: int = Field(default=8192, ge=1)
-    in_flight_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    in_flight_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    """Of bodies: small readings in arrays take up to twenty times their bytes (`tests/bench/memory.py`)."""
     lane_messages: int = Field(default=256, ge=1)
     """A failing lane keeps a sixteenth of it in hand; the rest is given back to the stream."""
     give_back_s: float = Field(default=5.0, gt=0)
