@@ -2,32 +2,19 @@
 
 import asyncio
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from ferry.contract import subjects
-from harness.processes import Process, eventually
+from harness.processes import eventually
 from harness.services import lay_fleet
 
 QUICK = {"FERRY_TELEMETRY__UNKNOWN_GRACE_S": "0.2", "FERRY_TELEMETRY__IMPLY_STATUS": "false"}
 
 
 @pytest.fixture
-async def ferry(suite):
-    """Runs `ferry` against the suite's bus: exit code and output."""
-    ran = 0
-
-    async def run(*arguments):
-        nonlocal ran
-        ran += 1
-        command = [str(Path(sys.executable).parent / "ferry"), *arguments]
-        started = await Process.start(f"ferry-{ran}", command, suite.folder, suite.bus.env("operator"))
-        code = await asyncio.wait_for(started.child.wait(), 30)
-        return code, started.text()
-
-    return run
+def ferry(suite):
+    return suite.ferry
 
 
 async def dead_count(client):

@@ -9,9 +9,8 @@ import httpx
 import pytest
 import yaml
 
-from harness.fleets import FERRY, Applying, pattern
-from harness.processes import Process
-from harness.services import bearer, gateway_record, lay_fleet, record, sensor_record
+from harness.fleets import Applying, pattern
+from harness.services import FERRY, bearer, gateway_record, lay_fleet, record, sensor_record
 
 GATEWAYS = int(os.environ.get("FERRY_FLEET_GATEWAYS", "30"))
 SENSORS = int(os.environ.get("FERRY_FLEET_SENSORS", "3"))
@@ -35,12 +34,6 @@ def sandbox(cleared):
 @pytest.fixture
 def nats_client(cleared_client):
     return cleared_client
-
-
-async def ferry(suite, *arguments):
-    name = f"ferry-{len(list(suite.folder.glob('ferry-*')))}"
-    started = await Process.start(name, [str(FERRY), *arguments], suite.folder, suite.bus.env("operator"))
-    return await asyncio.wait_for(started.child.wait(), 60), started.text()
 
 
 def assert_each_once(found):
@@ -89,13 +82,13 @@ async def test_import_then_export_then_plan_shows_no_difference(suite, sandbox, 
     client = await suite.bus.connect()
     await client.jetstream().purge_stream("KV_ferry-registry")
     await client.close()
-    code, text = await ferry(suite, "import", "--json")
+    code, text = await suite.ferry("import", "--json")
     assert code == 0, text
     assert '"sensors": 6' in text
-    code, text = await ferry(suite, "export")
+    code, text = await suite.ferry("export")
     file = tmp_path / "exported.yaml"
     file.write_text(text)
-    code, text = await ferry(suite, "plan", str(file))
+    code, text = await suite.ferry("plan", str(file))
     assert code == 0, text
     assert "Plan: 0 to register, 0 differ, 0 unknown to the file, 10 unchanged." in text
 
@@ -115,7 +108,7 @@ async def test_what_the_cloud_throttles_is_waited_for(suite, sandbox, tmp_path):
 async def test_one_mistake_is_told_once_and_spares_the_others(suite, tmp_path):
     file = pattern(tmp_path, 2, 3)
     file.write_text(file.read_text().replace("temperature", "temprature") + "  - name: Fine\n")
-    code, text = await ferry(suite, "apply", str(file), "--yes")
+    code, text = await suite.ferry("apply", str(file), "--yes")
     assert code == 1
     assert "5 registered, 0 were there, 6 failed" in text
     assert text.count("did you mean 'temperature'?") == 1
@@ -131,15 +124,15 @@ async def test_import_takes_page_after_page_and_leaves_out_what_has_no_safe_id(s
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {await bearer(sandbox)}"}) as cloud:
         answer = await cloud.post(f"{sandbox.thingplus}/gateways/gateway-3/sensors", json={**sensor, **model})
         assert answer.status_code == 201, answer.text
-    code, text = await ferry(suite, "import", "--json")
+    code, text = await suite.ferry("import", "--json")
     assert code == 0, text
     said = json.loads(text)
     assert (said["gateways"], said["devices"], said["sensors"]) == (12, 12, 24)
     assert len(said["unreadable"]) == 1
     assert said["unreadable"][0].startswith("a.b: ")
-    code, text = await ferry(suite, "import", "--json")
+    code, text = await suite.ferry("import", "--json")
     assert json.loads(text)["sensors"] == 0
-    code, text = await ferry(suite, "gateways", "list", "--limit", "5", "--all", "--json")
+    code, text = await suite.ferry("gateways", "list", "--limit", "5", "--all", "--json")
     assert len(json.loads(text)["items"]) == 12
 
 
@@ -154,32 +147,32 @@ async def test_what_was_deleted_at_the_portal_is_said_planned_and_registered_aga
     await bucket.put("sensors.gateway-0.gone", record(sensor_record("gateway-0", "gone")))
     deleted = await nats_client.jetstream().subscribe("ferry.v1.events.registry.*.deleted")
 
-    code, text = await ferry(suite, "import")
+    code, text = await suite.ferry("import")
     assert code == 0, text
     assert "deleted at the portal: sensor gateway-0/gone" in text
     assert "deleted at the portal: gateway gateway-9, its 0 devices and 1 sensors" in text
     assert len([await deleted.next_msg(timeout=5) for _ in range(5)]) == 5
-    code, text = await ferry(suite, "import")
+    code, text = await suite.ferry("import")
     assert "deleted" not in text
-    code, text = await ferry(suite, "sensors", "show", "gateway-0", "gone")
+    code, text = await suite.ferry("sensors", "show", "gateway-0", "gone")
     assert "deletedBefore: 1" in text
 
-    code, text = await ferry(suite, "export")
+    code, text = await suite.ferry("export")
     assert "gone" not in text
     file = tmp_path / "fleet.yaml"
     file.write_text(text)
-    assert (await ferry(suite, "plan", str(file)))[0] == 0
+    assert (await suite.ferry("plan", str(file)))[0] == 0
     declared = yaml.safe_load(text)
     mine = next(one for one in declared["gateways"] if one["id"] == "gateway-0")
     mine["devices"][0]["sensors"].append({"id": "gone", "name": "gone", "type": "temperature"})
     file.write_text(yaml.safe_dump(declared))
-    code, text = await ferry(suite, "plan", str(file))
+    code, text = await suite.ferry("plan", str(file))
     assert code == 2, text
     assert "+ sensor gone 'gone' was deleted at the portal, and comes again" in text
     assert "Plan: 1 to register (1 again: deleted at the portal), 0 differ, 0 unknown" in text
-    code, text = await ferry(suite, "apply", str(file), "--yes")
+    code, text = await suite.ferry("apply", str(file), "--yes")
     assert (code, "1 registered" in text) == (0, True), text
-    code, text = await ferry(suite, "sensors", "show", "gateway-0", "gone")
+    code, text = await suite.ferry("sensors", "show", "gateway-0", "gone")
     assert "deletedBefore: 1" not in text
 
 

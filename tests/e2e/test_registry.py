@@ -1,7 +1,6 @@
 """The fleet by requests and by the `ferry` command, at a real sandbox."""
 
 import asyncio
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from ferry.contract.registry import (
 )
 from ferry.contract.registry import ListRequest as Listing
 from ferry.runtime.requests import ask
-from harness.processes import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = "87cd2a6e407511e7922eb724f8803770"
@@ -48,14 +46,6 @@ async def register(client, gateway=GATEWAY, sensor="probe", kind="temperature", 
     await ask(client, subjects.REGISTRY_DEVICES_REGISTER, device, Device)
     wanted = RegisterSensor(owner=gateway, device_id="device", name="S", type=kind, req_id=sensor, **more)
     return await ask(client, subjects.REGISTRY_SENSORS_REGISTER, wanted, Sensor)
-
-
-async def ferry(suite, *arguments):
-    command = [str(Path(sys.executable).parent / "ferry"), *arguments]
-    name = f"ferry-{len(list(suite.folder.glob('ferry-*')))}"
-    started = await Process.start(name, command, suite.folder, suite.bus.env("operator"))
-    code = await asyncio.wait_for(started.child.wait(), 60)
-    return code, started.text()
 
 
 async def test_what_can_be_known_is_filled_in_and_a_repeat_is_the_same(nats_client, sandbox):
@@ -111,21 +101,21 @@ async def test_two_requesters_at_once_get_one_entity(nats_client):
 
 async def test_a_fleet_file_is_planned_applied_and_exported(suite, tmp_path):
     fleet = str(ROOT / "examples" / "fleet.yaml")
-    code, text = await ferry(suite, "plan", fleet)
+    code, text = await suite.ferry("plan", fleet)
     assert code == 2, text
     assert "7 to register" in text
-    code, text = await ferry(suite, "apply", fleet, "--yes")
+    code, text = await suite.ferry("apply", fleet, "--yes")
     assert code == 0, text
     assert "7 registered" in text
-    code, text = await ferry(suite, "apply", fleet, "--yes")
+    code, text = await suite.ferry("apply", fleet, "--yes")
     assert code == 0, text
     assert "0 registered, 7 were there" in text
-    code, text = await ferry(suite, "export")
+    code, text = await suite.ferry("export")
     exported = tmp_path / "exported.yaml"
     exported.write_text(text)
-    code, text = await ferry(suite, "plan", str(exported))
+    code, text = await suite.ferry("plan", str(exported))
     assert code == 0, text
-    code, text = await ferry(suite, "sensors", "list", "--json")
+    code, text = await suite.ferry("sensors", "list", "--json")
     assert "seattle-wind" in text
 
 
@@ -133,7 +123,7 @@ async def test_what_the_portal_registered_is_taken_over(suite, nats_client):
     from harness.services import lay_fleet
 
     await lay_fleet(suite.bus, suite.sandbox, 1, 3)
-    code, text = await ferry(suite, "import", "--json")
+    code, text = await suite.ferry("import", "--json")
     assert code == 0, text
-    code, text = await ferry(suite, "gateways", "list")
+    code, text = await suite.ferry("gateways", "list")
     assert "gateway-0" in text

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 import httpx
 
 from harness.processes import Process, eventually
-from harness.services import Suite, bearer
+from harness.services import FERRY, Suite, bearer
 
-FERRY = Path(sys.executable).parent / "ferry"
 WRITES = ("/registerGateway", "/devices", "/sensors")
 
 

@@ -1,7 +1,9 @@
 """Services as processes, each seeing only its own settings, and fleets laid without the registry service."""
 
+import asyncio
 import hashlib
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from harness.bus import Bus, Cluster
 from harness.processes import Process, eventually, free_port, python
 from harness.sandbox import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, Sandbox
 
+FERRY = Path(sys.executable).parent / "ferry"
 REPORT_INTERVAL_MS = 60_000
 
 
@@ -78,6 +81,13 @@ class Suite:
         running = Running(process, f"http://127.0.0.1:{port}")
         self.running.append(running)
         return running
+
+    async def ferry(self, *arguments: str, within_s: float = 60.0) -> tuple[int, str]:
+        """The operator's command, to its end: exit code and all that it said."""
+        command = [str(FERRY), *arguments]
+        name = f"ferry-{next(self._numbers)}"
+        started = await Process.start(name, command, self.folder, self.bus.env("operator"))
+        return await asyncio.wait_for(started.child.wait(), within_s), started.text()
 
     async def stop(self) -> None:
         for running in self.running:
