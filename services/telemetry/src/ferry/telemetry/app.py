@@ -21,6 +21,7 @@ from ferry.telemetry.breaker import Breaker
 from ferry.telemetry.cloud import thingplus
 from ferry.telemetry.dead_letters import DeadLetters
 from ferry.telemetry.fates import BusFates
+from ferry.telemetry.fill import Fill
 from ferry.telemetry.gate import Gate
 from ferry.telemetry.hand import Hand
 from ferry.telemetry.journey import Journey
@@ -89,9 +90,11 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             StateReader(service.jetstream, leases, replicas, observer, partitions),
             DeadLetters(service.jetstream),
         )
-        metrics.observe(service.seen.meter, observer.presence)
+        fill = Fill(service.jetstream)
+        metrics.observe(service.seen.meter, observer.presence, fill.ratios)
         await stream.start()
         await _listen(service.nats, replicas, observer.presence)
+        service.background(fill.watch(), "fill")
         service.background(ownership.keep_awake(), "awake")
         service.background(_beat(service.nats, observer.presence, chosen), "heartbeat")
         service.background(_say_in_progress(ownership, fates, chosen), "in-progress")

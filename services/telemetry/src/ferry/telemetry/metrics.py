@@ -1,6 +1,6 @@
 """Metrics read when they are asked for: a reading pays nothing for them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
@@ -9,7 +9,9 @@ from ferry.contract.telemetry import Presence
 BREAKER = {"closed": 0, "half_open": 1, "open": 2}
 
 
-def observe(meter: Meter, presence: Callable[[], Presence]) -> None:
+def observe(meter: Meter, presence: Callable[[], Presence], fill: Mapping[str, float]) -> None:
+    """`fill` are ratios by stream, read anew each time."""
+
     def reading(of: Callable[[Presence], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
         return lambda _: [Observation(of(presence()))]
 
@@ -28,6 +30,11 @@ def observe(meter: Meter, presence: Callable[[], Presence]) -> None:
         "ferry.telemetry.limit": lambda seen: seen.limit,
         "ferry.telemetry.breaker": lambda seen: BREAKER[seen.breaker],
     }
+
+    def filled(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(ratio, {"stream": stream}) for stream, ratio in fill.items()]
+
+    meter.create_observable_gauge("ferry.telemetry.stream.fill", [filled])
     for name, of in counters.items():
         meter.create_observable_counter(name, [reading(of)])
     for name, of in gauges.items():
