@@ -6,7 +6,6 @@ before a start, so that they wait there; what start-up alone costs is measured a
 
 import argparse
 import asyncio
-import os
 import resource
 import sys
 import tempfile
@@ -20,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
 
 import httpx
+from container_engine import cpu_s
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -32,7 +32,6 @@ Start = Callable[[str, str, int], tuple[list[str], dict[str, str]]]
 """The command and environment for a bus, a cloud and so many points a PUT."""
 
 GATEWAYS = 20
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 async def lay(client: Client, per_put: int, readings: int) -> None:
@@ -59,11 +58,6 @@ async def answer_tokens(client: Client) -> None:
         await message.respond((body % ("x" * 180, int(time.time() * 1000) + 86_400_000)).encode())
 
     await client.subscribe(subjects.AUTH_TOKEN_GET, cb=answer)
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def telemetry(bus_url: str, cloud: str, per_put: int) -> tuple[list[str], dict[str, str]]:

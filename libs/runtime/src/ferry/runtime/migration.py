@@ -32,7 +32,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What of `name` differs: field, what it is, what it should be. Without `info` it is missing."""
+    """What of `name` differs: field, what it is, what it should be. `info` is a stream's that is there."""
 
     name: str
     fields: dict[str, tuple[Any, Any]]

@@ -81,27 +81,33 @@ class Registrar(Generic[E]):
 
     async def adopt(self, key: str, entity: E) -> bool:
         """Takes over what the cloud has. False when it was known, and the same."""
-        for _ in range(TRIES):
-            record, revision = await self._store.get(key)
-            known = record is not None and record.state == "registered"
-            if record is not None and known and alike(record.entity, entity):
-                return False
-            await self._events.emit(self._noun, "changed" if known else "imported", entity)
-            try:
-                await self._store.put(key, "registered", entity, revision)
-            except ConflictError:
-                continue
-            return True
-        return False
+
+        def change(known: E | None) -> tuple[str, E] | None:
+            if known is None:
+                return "imported", entity
+            return None if alike(known, entity) else ("changed", entity)
+
+        return await self._revise(key, change)
 
     async def deleted(self, key: str, at_ms: int) -> bool:
         """Notes that the cloud has it no more. False when there is nothing to note."""
+
+        def change(known: E | None) -> tuple[str, E] | None:
+            if known is None or known.deleted_before is not None:
+                return None
+            return "deleted", cast("E", known.model_copy(update={"deleted_before": at_ms}))
+
+        return await self._revise(key, change)
+
+    async def _revise(self, key: str, change: Callable[[E | None], tuple[str, E] | None]) -> bool:
+        """Tells and writes what `change` makes of what is registered: the event's verb and the entity, or None."""
         for _ in range(TRIES):
             record, revision = await self._store.get(key)
-            if record is None or record.state != "registered" or record.entity.deleted_before is not None:
+            made = change(record.entity if record is not None and record.state == "registered" else None)
+            if made is None:
                 return False
-            entity = cast("E", record.entity.model_copy(update={"deleted_before": at_ms}))
-            await self._events.emit(self._noun, "deleted", entity)
+            verb, entity = made
+            await self._events.emit(self._noun, verb, entity)
             try:
                 await self._store.put(key, "registered", entity, revision)
             except ConflictError:
