@@ -6,7 +6,7 @@ from certificates import self_signed
 from ferry.sandbox import fixtures
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.otosense.sensors import Sensors
-from ferry.sandbox.refusal import RefusalError
+from ferry.sandbox.web.refusal import RefusalError
 
 PLANS = [("S1", 2), ("S1-LATE", 75), ("S1-SLEEPY", 1290)]
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from ferry.sandbox.clock import Clock
-from ferry.sandbox.faults import Fault, Faults, Target
+from ferry.sandbox.faults.armed import Fault, Faults, Target
 
 SERIES = "/v2/gateways/g1/sensors/s1/series"
 PUT = Target("thingplus", "PUT", SERIES, {"gateway": "g1", "sensor": "s1"}, "demo")

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from ferry.sandbox import fixtures, scenario
+from ferry.sandbox import fixtures
 from ferry.sandbox.app import Sandbox
+from ferry.sandbox.faults import scenario
 
 
 @pytest.mark.parametrize("name", scenario.names())

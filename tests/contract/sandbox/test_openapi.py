@@ -14,7 +14,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from ferry.sandbox import fixtures, pages
+from ferry.sandbox import fixtures
+from ferry.sandbox.admin import pages
 from ferry.sandbox.app import Sandbox
 
 DECLARED = [status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -4,28 +4,31 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
-from ferry.sandbox import fixtures, pages, scenario, transport
-from ferry.sandbox.admin import Admin
+from ferry.sandbox import fixtures
+from ferry.sandbox.admin import pages
+from ferry.sandbox.admin.control import Control
+from ferry.sandbox.admin.live import Live
+from ferry.sandbox.admin.recorder import Recorder
+from ferry.sandbox.admin.routes import Admin
 from ferry.sandbox.clock import Clock
-from ferry.sandbox.control import Control
-from ferry.sandbox.faults import Faults
+from ferry.sandbox.faults import scenario
+from ferry.sandbox.faults.armed import Faults
 from ferry.sandbox.fixtures import Fixtures
-from ferry.sandbox.http import Request, Route, Routes
-from ferry.sandbox.journal import Journal
-from ferry.sandbox.live import Live
 from ferry.sandbox.otosense.routes import OtoSenseRoutes
 from ferry.sandbox.otosense.sensors import Sensors
 from ferry.sandbox.otosense.tokens import TokenDesk as OtoSenseDesk
-from ferry.sandbox.pipeline import Pipeline, Receive, Send
-from ferry.sandbox.recorder import Recorder
 from ferry.sandbox.settings import Settings
-from ferry.sandbox.thingplus.accounts import Accounts
-from ferry.sandbox.thingplus.oauth import OAuth
-from ferry.sandbox.thingplus.registration import Registration
-from ferry.sandbox.thingplus.reporting import Reporting
+from ferry.sandbox.state.journal import Journal
+from ferry.sandbox.thingplus.accounts.oauth import OAuth
+from ferry.sandbox.thingplus.accounts.tenants import Accounts
+from ferry.sandbox.thingplus.accounts.tokens import TokenDesk as ThingPlusDesk
+from ferry.sandbox.thingplus.fleet.registration import Registration
+from ferry.sandbox.thingplus.fleet.store import Store
+from ferry.sandbox.thingplus.reports.reporting import Reporting
 from ferry.sandbox.thingplus.routes import ThingPlusRoutes
-from ferry.sandbox.thingplus.store import Store
-from ferry.sandbox.thingplus.tokens import TokenDesk as ThingPlusDesk
+from ferry.sandbox.web import transport
+from ferry.sandbox.web.http import Request, Route, Routes
+from ferry.sandbox.web.pipeline import Pipeline, Receive, Send
 
 
 class Sandbox:

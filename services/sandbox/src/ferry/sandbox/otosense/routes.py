@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
-from ferry.sandbox.http import Answer, Request, Route
 from ferry.sandbox.otosense.sensors import Sensors
 from ferry.sandbox.otosense.tokens import Grant, TokenDesk
-from ferry.sandbox.refusal import RefusalError
+from ferry.sandbox.web.http import Answer, Request, Route
+from ferry.sandbox.web.refusal import RefusalError
 
 
 class Provision(msgspec.Struct, forbid_unknown_fields=True):

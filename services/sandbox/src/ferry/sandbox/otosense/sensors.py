@@ -9,7 +9,7 @@ from typing import Any
 from ferry.sandbox.clock import Clock, iso
 from ferry.sandbox.fixtures import ConnectRule, Plan
 from ferry.sandbox.otosense.certificates import CertificateError, leaf_of
-from ferry.sandbox.refusal import RefusalError
+from ferry.sandbox.web.refusal import RefusalError
 
 DELAYS_S: dict[Plan, float | None] = {
     "at_once": 2.0,

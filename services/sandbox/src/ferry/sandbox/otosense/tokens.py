@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.fixtures import OtoSenseClient, OtoSenseFixture, OtoSenseTenant
-from ferry.sandbox.refusal import RefusalError
+from ferry.sandbox.web.refusal import RefusalError
 
 DEFAULT_TTL_S = 3600.0
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ferry.sandbox.refusal import RefusalError
+from ferry.sandbox.web.refusal import RefusalError
 
 MESSAGES = {
     200: "OK",

@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
-from ferry.sandbox.http import Answer, Request, Route
-from ferry.sandbox.thingplus import listing
-from ferry.sandbox.thingplus.accounts import Accounts
-from ferry.sandbox.thingplus.bodies import (
+from ferry.sandbox.thingplus.accounts.oauth import OAuth, token_error
+from ferry.sandbox.thingplus.accounts.tenants import Accounts
+from ferry.sandbox.thingplus.accounts.tokens import SESSION_COOKIE, Principal, TokenDesk
+from ferry.sandbox.thingplus.envelope import ThingPlusError, not_found, success
+from ferry.sandbox.thingplus.fleet.bodies import (
     Login,
     NewAuthClient,
     NewDevice,
@@ -18,13 +19,12 @@ from ferry.sandbox.thingplus.bodies import (
     StatusReport,
     decode,
 )
-from ferry.sandbox.thingplus.entities import status_leaf
-from ferry.sandbox.thingplus.envelope import ThingPlusError, not_found, success
-from ferry.sandbox.thingplus.oauth import OAuth, token_error
-from ferry.sandbox.thingplus.registration import Registration, shown_model
-from ferry.sandbox.thingplus.reporting import Reporting
-from ferry.sandbox.thingplus.store import Store
-from ferry.sandbox.thingplus.tokens import SESSION_COOKIE, Principal, TokenDesk
+from ferry.sandbox.thingplus.fleet.entities import status_leaf
+from ferry.sandbox.thingplus.fleet.registration import Registration, shown_model
+from ferry.sandbox.thingplus.fleet.store import Store
+from ferry.sandbox.thingplus.reading import listing
+from ferry.sandbox.thingplus.reports.reporting import Reporting
+from ferry.sandbox.web.http import Answer, Request, Route
 
 READ = frozenset({"gateway", "gateway-read", "gateway-update", "gateway-management"})
 UPDATE = frozenset({"gateway", "gateway-update", "gateway-management"})

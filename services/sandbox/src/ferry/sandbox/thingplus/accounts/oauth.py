@@ -4,12 +4,12 @@ from typing import Any, get_args
 
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.fixtures import AuthClient, Scope
-from ferry.sandbox.refusal import RefusalError
-from ferry.sandbox.thingplus.accounts import Accounts
-from ferry.sandbox.thingplus.bodies import Login, NewAuthClient
+from ferry.sandbox.thingplus.accounts.tenants import Accounts
+from ferry.sandbox.thingplus.accounts.tokens import TokenDesk
 from ferry.sandbox.thingplus.envelope import ThingPlusError
-from ferry.sandbox.thingplus.store import Journal
-from ferry.sandbox.thingplus.tokens import TokenDesk
+from ferry.sandbox.thingplus.fleet.bodies import Login, NewAuthClient
+from ferry.sandbox.thingplus.fleet.store import Journal
+from ferry.sandbox.web.refusal import RefusalError
 
 PARAMETERS = ("grant_type", "client_id", "client_secret", "username", "password")
 ALL_SCOPES = frozenset(get_args(Scope))

@@ -10,9 +10,9 @@ import msgspec
 from ferry.sandbox.fixtures import AuthClient
 from ferry.sandbox.otosense.sensors import Sensor as OtoSenseSensor
 from ferry.sandbox.otosense.sensors import Sensors
-from ferry.sandbox.thingplus.accounts import Accounts
-from ferry.sandbox.thingplus.entities import Device, Gateway, Sensor, Status
-from ferry.sandbox.thingplus.store import Store
+from ferry.sandbox.thingplus.accounts.tenants import Accounts
+from ferry.sandbox.thingplus.fleet.entities import Device, Gateway, Sensor, Status
+from ferry.sandbox.thingplus.fleet.store import Store
 
 FILE = "journal.jsonl"
 DERIVED = frozenset({"devices", "sensors", "status", "series"})

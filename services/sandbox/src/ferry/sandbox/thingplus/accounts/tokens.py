@@ -8,9 +8,9 @@ import jwt
 
 from ferry.sandbox.clock import Clock, iso
 from ferry.sandbox.fixtures import AuthClient
-from ferry.sandbox.refusal import RefusalError
-from ferry.sandbox.thingplus.accounts import Accounts
+from ferry.sandbox.thingplus.accounts.tenants import Accounts
 from ferry.sandbox.thingplus.envelope import ThingPlusError
+from ferry.sandbox.web.refusal import RefusalError
 
 DEFAULT_TTL_S = 90 * 24 * 3600
 MOST_TOKENS = 100_000

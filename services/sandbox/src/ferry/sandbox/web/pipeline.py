@@ -5,13 +5,13 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from ferry.sandbox.admin.recorder import Record, Recorder
 from ferry.sandbox.clock import Clock
-from ferry.sandbox.faults import Faults, Target
-from ferry.sandbox.http import Answer, Request, Route, Routes
-from ferry.sandbox.outcomes import Outcome, decide, fault_answer, refused, send_body
-from ferry.sandbox.recorder import Record, Recorder
-from ferry.sandbox.refusal import RefusalError
-from ferry.sandbox.transport import reset
+from ferry.sandbox.faults.armed import Faults, Target
+from ferry.sandbox.faults.outcomes import Outcome, decide, fault_answer, refused, send_body
+from ferry.sandbox.web.http import Answer, Request, Route, Routes
+from ferry.sandbox.web.refusal import RefusalError
+from ferry.sandbox.web.transport import reset
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -6,9 +6,7 @@ from typing import Any, TypeVar
 
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.fixtures import DeviceModel, GatewayModel, ThingPlusFixture
-from ferry.sandbox.thingplus.accounts import Accounts
-from ferry.sandbox.thingplus.bodies import NewDevice, NewGateway, NewSensor
-from ferry.sandbox.thingplus.entities import Device, Gateway, Sensor
+from ferry.sandbox.thingplus.accounts.tenants import Accounts
 from ferry.sandbox.thingplus.envelope import (
     ThingPlusError,
     bad_input,
@@ -17,7 +15,9 @@ from ferry.sandbox.thingplus.envelope import (
     not_yours,
     success,
 )
-from ferry.sandbox.thingplus.store import Store
+from ferry.sandbox.thingplus.fleet.bodies import NewDevice, NewGateway, NewSensor
+from ferry.sandbox.thingplus.fleet.entities import Device, Gateway, Sensor
+from ferry.sandbox.thingplus.fleet.store import Store
 
 T = TypeVar("T", NewDevice, NewSensor)
 

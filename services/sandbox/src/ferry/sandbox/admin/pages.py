@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from ferry.sandbox.http import Answer, Handler, Request, Route, encode
+from ferry.sandbox.web.http import Answer, Handler, Request, Route, encode
 
 FOLDER = Path(__file__).parent
 TYPES = {

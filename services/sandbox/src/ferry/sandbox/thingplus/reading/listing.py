@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ferry.sandbox.thingplus.entities import Gateway, Sensor, series_leaf, status_leaf
 from ferry.sandbox.thingplus.envelope import bad_input, bad_schema, not_found
+from ferry.sandbox.thingplus.fleet.entities import Gateway, Sensor, series_leaf, status_leaf
 
 MOST = 4000
 DEFAULT_COUNT = 100

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 import yaml
 
-from ferry.sandbox.control import Control, TokenChange
-from ferry.sandbox.faults import Fault
+from ferry.sandbox.admin.control import Control, TokenChange
+from ferry.sandbox.faults.armed import Fault
 
 BUILT_IN = Path(__file__).parent / "scenarios"
 Moment = Annotated[float, msgspec.Meta(ge=0)]

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from ferry.sandbox.faults import Armed, Fault
-from ferry.sandbox.http import Answer
+from ferry.sandbox.faults.armed import Armed, Fault
 from ferry.sandbox.thingplus.envelope import failure
+from ferry.sandbox.web.http import Answer
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 CODES = {400: "INVALID_INPUT", 403: "ACL_DENY", 404: "NOT_FOUND", 409: "CONFLICT", 471: "BILLING"}

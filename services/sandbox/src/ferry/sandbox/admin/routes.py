@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from ferry.sandbox.control import Control, CredentialChange, TokenChange
-from ferry.sandbox.faults import Fault
-from ferry.sandbox.http import Answer, Request, Route
-from ferry.sandbox.refusal import RefusalError
+from ferry.sandbox.admin.control import Control, CredentialChange, TokenChange
+from ferry.sandbox.faults.armed import Fault
+from ferry.sandbox.web.http import Answer, Request, Route
+from ferry.sandbox.web.refusal import RefusalError
 
 MOST = 5000
 

@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 from ferry.sandbox.clock import Clock
-from ferry.sandbox.thingplus.bodies import Point, StatusReport, decode_points
-from ferry.sandbox.thingplus.entities import (
+from ferry.sandbox.thingplus.envelope import bad_input, bad_schema
+from ferry.sandbox.thingplus.fleet.bodies import Point, StatusReport, decode_points
+from ferry.sandbox.thingplus.fleet.entities import (
     NEVER,
     Gateway,
     Sensor,
@@ -13,8 +14,7 @@ from ferry.sandbox.thingplus.entities import (
     series_leaf,
     status_leaf,
 )
-from ferry.sandbox.thingplus.envelope import bad_input, bad_schema
-from ferry.sandbox.thingplus.store import Store, leaf_id
+from ferry.sandbox.thingplus.fleet.store import Store, leaf_id
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 

@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from ferry.sandbox.control import Control
-from ferry.sandbox.http import encode
+from ferry.sandbox.admin.control import Control
+from ferry.sandbox.web.http import encode
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

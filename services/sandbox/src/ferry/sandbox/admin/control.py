@@ -5,17 +5,17 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ferry.sandbox.admin.recorder import Recorder
 from ferry.sandbox.clock import Clock
-from ferry.sandbox.faults import Faults
+from ferry.sandbox.faults.armed import Faults
 from ferry.sandbox.fixtures import Plan, UserState
 from ferry.sandbox.otosense.sensors import DELAYS_S, Sensors
 from ferry.sandbox.otosense.tokens import TokenDesk as OtoSenseDesk
-from ferry.sandbox.recorder import Recorder
-from ferry.sandbox.refusal import RefusalError
-from ferry.sandbox.thingplus.accounts import Accounts
-from ferry.sandbox.thingplus.entities import NEVER, Gateway, Sensor, Status
-from ferry.sandbox.thingplus.store import Store
-from ferry.sandbox.thingplus.tokens import TokenDesk as ThingPlusDesk
+from ferry.sandbox.thingplus.accounts.tenants import Accounts
+from ferry.sandbox.thingplus.accounts.tokens import TokenDesk as ThingPlusDesk
+from ferry.sandbox.thingplus.fleet.entities import NEVER, Gateway, Sensor, Status
+from ferry.sandbox.thingplus.fleet.store import Store
+from ferry.sandbox.web.refusal import RefusalError
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=10**9)]
 

@@ -5,8 +5,8 @@ import string
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ferry.sandbox.thingplus.entities import Device, Gateway, Sensor, Series, Status
 from ferry.sandbox.thingplus.envelope import not_found, not_yours
+from ferry.sandbox.thingplus.fleet.entities import Device, Gateway, Sensor, Series, Status
 
 Journal = Callable[[str, dict[str, Any]], None]
 _ALPHABET = string.ascii_letters + string.digits

@@ -1,0 +1,1 @@
+"""Gateways, devices and sensors: what they are, how they come and change."""

@@ -1,0 +1,1 @@
+"""Lists, embedded entities and series as they are read."""

@@ -1,0 +1,1 @@
+"""Statuses and series as they arrive."""
