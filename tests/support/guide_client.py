@@ -61,8 +61,8 @@ class Tenant:
         self.ok("POST", f"/gateways/{gateway}/devices", body)
         return name
 
-    def sensor(self, gateway: str, device: str) -> str:
-        body = new_sensor(device)
+    def sensor(self, gateway: str, device: str, **changed: str) -> str:
+        body = new_sensor(device, **changed)
         self.ok("POST", f"/gateways/{gateway}/sensors", body)
         return str(body["reqId"])
 

@@ -111,6 +111,100 @@ def test_redirects_and_huge_answers(lane: Lane) -> None:
     assert len(lane[0].http.get(url, timeout=10).content) == 3_000_000
 
 
+JSON = "application/json; charset=utf-8"
+ANSWERS: list[tuple[dict[str, Any], int, str, str]] = [
+    ({"status": 200, "text": "<p>hello</p>", "content_type": "text/html"}, 200, "text/html", "<p>hello</p>"),
+    ({"status": 404, "text": "<h1>no</h1>", "content_type": "text/html"}, 404, "text/html", "<h1>no</h1>"),
+    ({"status": 200, "text": ""}, 200, JSON, ""),
+    ({"status": 200, "body": {"statusCode": 400}}, 200, JSON, '{"statusCode":400}'),
+    ({"status": 200, "body": None}, 200, JSON, "null"),
+    ({"status": 302, "text": "moved", "headers": {"Location": "/login"}}, 302, JSON, "moved"),
+]
+
+
+@pytest.mark.parametrize(("fault", "status", "content_type", "text"), ANSWERS)
+def test_an_answer_may_be_anything(
+    lane: Lane, fault: dict[str, Any], status: int, content_type: str, text: str
+) -> None:
+    arm(lane[0], kind="status", match={"sensor": lane[2]}, for_requests=1, **fault)
+    url = f"{lane[0].url}/v2/gateways/{lane[1]}/sensors/{lane[2]}/series"
+    answer = lane[0].http.put(url, json={"value": "1", "time": 1}, timeout=10, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Content-Type"], answer.text) == (status, content_type, text)
+    assert stored(lane) == []
+
+
+RAW_HEADERS = [
+    ({"retry_after": "-1"}, "Retry-After", "-1"),
+    ({"retry_after": "Wed, 21 Oct 2015 07:28 GMT"}, "Retry-After", "Wed, 21 Oct 2015 07:28 GMT"),
+    ({"headers": {"Retry-After": "9" * 400}}, "Retry-After", "9" * 400),
+    ({"headers": {"WWW-Authenticate": 'Bearer realm="\u00e9"'}}, "WWW-Authenticate", 'Bearer realm="\u00e9"'),
+    ({"headers": {"X-Snow": "\u2603"}}, "X-Snow", "\u2603".encode().decode("latin-1")),
+]
+
+
+@pytest.mark.parametrize(("fault", "name", "value"), RAW_HEADERS)
+def test_a_header_may_say_anything(lane: Lane, fault: dict[str, Any], name: str, value: str) -> None:
+    arm(lane[0], kind="status", status=429, match={"sensor": lane[2]}, **fault)
+    assert put(lane, 1).headers[name] == value
+
+
+def test_an_account_may_be_refused_as_a_whole(lane: Lane, other: Tenant) -> None:
+    for status, code in ((471, "BILLING"), (403, "ACL_DENY")):
+        key = arm(lane[0], kind="status", status=status, match={"tenant": "demo"})
+        for answer in (put(lane, 1), lane[0].call("GET", "/sites")):
+            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (status, code)
+        assert other.call("GET", "/sites").status_code == 200
+        requests.delete(f"{lane[0].url}/admin/faults/{key}", timeout=10)
+
+
+def test_sensors_are_chosen_by_a_pattern(lane: Lane) -> None:
+    device = lane[0].device(lane[1])
+    bad = lane[0].sensor(lane[1], device, reqId=f"bad-{lane[2]}")
+    arm(lane[0], kind="status", status=500, match={"path": "^/gateways/[^/]+/sensors/bad-[^/]+/series$"})
+    assert put((lane[0], lane[1], bad), 1).status_code == 500
+    assert put(lane, 1).status_code == 200
+
+
+def test_a_blackhole_may_commit_first(lane: Lane) -> None:
+    arm(lane[0], kind="blackhole", commit=True, match={"sensor": lane[2]}, for_requests=1)
+    with pytest.raises(requests.ReadTimeout):
+        put(lane, 1, timeout=0.3)
+    assert stored(lane) == [1]
+
+
+def test_a_cut_body_commits_and_ends_before_its_length(lane: Lane) -> None:
+    arm(lane[0], kind="cut_body", match={"sensor": lane[2]}, for_requests=1)
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        put(lane, 1)
+    assert stored(lane) == [1]
+
+
+def test_a_slow_body_drips_over_its_whole_duration(lane: Lane) -> None:
+    arm(lane[0], kind="slow_body", duration_s=0.4, match={"sensor": lane[2]}, for_requests=1)
+    url = f"{lane[0].url}/v2/gateways/{lane[1]}/sensors/{lane[2]}/series"
+    started = time.monotonic()
+    with lane[0].http.put(url, json={"value": "1", "time": 1}, timeout=10, stream=True) as answer:
+        moments = [time.monotonic() - started for _ in answer.iter_content(1)]
+    assert moments[-1] >= 0.4
+    assert moments[0] < moments[-1] / 2
+
+
+def test_without_content_an_answer_has_no_length_and_the_connection_goes_on(lane: Lane) -> None:
+    arm(lane[0], kind="status", status=204, match={"sensor": lane[2]}, for_requests=1)
+    answer = put(lane, 1)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "Content-Length" not in answer.headers
+    assert put(lane, 2).status_code == 200
+
+
+def test_two_faults_on_a_path_strike_one_after_the_other(lane: Lane) -> None:
+    arm(lane[0], kind="reset_after", match={"sensor": lane[2]}, for_requests=1)
+    arm(lane[0], kind="status", status=503, match={"path": "*/series"}, for_requests=1)
+    with pytest.raises(requests.ConnectionError):
+        put(lane, 1)
+    assert [put(lane, 1).status_code, put(lane, 2).status_code] == [503, 200]
+
+
 def test_a_seeded_rate_strikes_the_same_requests_again(lane: Lane) -> None:
     def run(seed: int) -> list[int]:
         key = arm(lane[0], kind="status", rate=0.5, seed=seed, match={"path": "^/gatewayModels/"})
@@ -130,7 +224,13 @@ def test_a_fault_meets_only_its_tenant_and_cloud(lane: Lane, other: Tenant) -> N
 
 @pytest.mark.parametrize(
     "fault",
-    [{"kind": "nonsense"}, {"kind": "status", "rate": 2}, {"kind": "status", "match": {"path": "^("}}, {}],
+    [
+        {"kind": "nonsense"},
+        {"kind": "status", "rate": 2},
+        {"kind": "status", "match": {"path": "^("}},
+        {"kind": "status", "headers": {"a": "b\nc"}},
+        {},
+    ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(demo: Tenant, fault: Any) -> None:
     assert requests.post(f"{demo.url}/admin/faults", json=fault, timeout=10).status_code == 400

@@ -1,7 +1,5 @@
 """Lists with all their options, and series by time range."""
 
-from typing import Any
-
 import pytest
 from guide_client import Tenant, new_sensor
 
@@ -67,23 +65,3 @@ REFUSED: list[tuple[str, int]] = [
 @pytest.mark.parametrize(("query", "status"), REFUSED)
 def test_options_out_of_bounds_are_refused(demo: Tenant, gateway: str, query: str, status: int) -> None:
     assert demo.call("GET", f"/gateways/{gateway}/sensors?{query}").status_code == status
-
-
-RANGES: list[tuple[str, list[int], int]] = [
-    ("", [10, 20, 30, 40], 4),
-    ("dataStart=20&dataEnd=30", [20, 30], 2),
-    ("dataStart=21&dataEnd=29", [], 0),
-    ("dataStart=20&count=1&page=1", [30], 3),
-    ("orderDir=desc&count=2", [40, 30], 4),
-    ("dataStart=30&dataEnd=20", [], 0),
-]
-
-
-@pytest.mark.parametrize(("query", "times", "count"), RANGES)
-def test_series_by_time_range(demo: Tenant, gateway: str, query: str, times: list[int], count: int) -> None:
-    path = f"/gateways/{gateway}/sensors/s1/series"
-    demo.call("PUT", path, [{"value": "5", "time": time} for time in (10, 20, 30, 40)])
-    said: dict[str, Any] = demo.call("GET", f"{path}?{query}").json()
-    assert [point["time"] for point in said["data"]["seriesPack"]] == times
-    assert said["_meta"]["count"] == count
-    assert said["data"]["time"] == "40"

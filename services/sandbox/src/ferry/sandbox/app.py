@@ -24,6 +24,7 @@ from ferry.sandbox.thingplus.accounts.tenants import Accounts
 from ferry.sandbox.thingplus.accounts.tokens import TokenDesk as ThingPlusDesk
 from ferry.sandbox.thingplus.fleet.registration import Registration
 from ferry.sandbox.thingplus.fleet.store import Store
+from ferry.sandbox.thingplus.reading.formats import SeriesFormat
 from ferry.sandbox.thingplus.reports.reporting import Reporting
 from ferry.sandbox.thingplus.routes import ThingPlusRoutes
 from ferry.sandbox.web import transport
@@ -35,9 +36,14 @@ class Sandbox:
     """An ASGI application; everything that it knows is held by its parts."""
 
     def __init__(
-        self, known: Fixtures, clock: Clock | None = None, course: scenario.Scenario | None = None
+        self,
+        known: Fixtures,
+        clock: Clock | None = None,
+        course: scenario.Scenario | None = None,
+        series_format: SeriesFormat | None = None,
     ) -> None:
         self.clock = clock or Clock()
+        self.series_format = series_format or SeriesFormat()
         self.faults = Faults(self.clock)
         self.recorder = Recorder()
         self.store = Store()
@@ -64,6 +70,7 @@ class Sandbox:
             self.thingplus_tokens,
             self.otosense_tokens,
             self.sensors,
+            self.series_format,
         )
 
     def _tenant_of(self, request: Request) -> str:
@@ -78,6 +85,7 @@ class Sandbox:
             Registration(known.thingplus, self.accounts, self.store, self.clock),
             Reporting(self.store, self.clock),
             self.store,
+            self.series_format,
             self.clock.now_ms(),
         )
         otosense = OtoSenseRoutes(self.otosense_tokens, self.sensors)
@@ -115,7 +123,7 @@ class Sandbox:
 def run(settings: Settings) -> None:
     """Serves until it is told to stop. Raises ValueError for a file that does not fit."""
     course = scenario.load(settings.scenario) if settings.scenario else None
-    sandbox = Sandbox(fixtures.load(settings.fixtures), course=course)
+    sandbox = Sandbox(fixtures.load(settings.fixtures), course=course, series_format=settings.series_format)
     if settings.state_dir is not None:
         sandbox.keep(Journal(settings.state_dir))
     server = transport.server(sandbox, settings.host, settings.port)

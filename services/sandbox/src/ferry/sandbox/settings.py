@@ -1,10 +1,15 @@
-"""How the sandbox is told where to listen: arguments first, then FERRY_SANDBOX__…, then the defaults."""
+"""How the sandbox is told what to do: arguments first, then FERRY_SANDBOX__…, then the defaults."""
 
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
+
+import msgspec
+
+from ferry.sandbox.thingplus.reading.formats import SeriesFormat, Shape, Times, Values
 
 
 @dataclass(frozen=True)
@@ -14,13 +19,19 @@ class Settings:
     state_dir: Path | None = None
     fixtures: Path | None = None
     scenario: str | None = None
+    series_format: SeriesFormat = field(default_factory=SeriesFormat)
 
 
 def read(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises ValueError for an environment variable that does not fit; argparse ends the process for an argument."""
+
     def given(name: str, default: str | None = None) -> str | None:
         return environment.get(f"FERRY_SANDBOX__{name}") or default
 
-    parser = argparse.ArgumentParser(prog="python -m ferry.sandbox", description="Plays both clouds here.")
+    parser = argparse.ArgumentParser(
+        prog="ferry-sandbox",
+        description="Thing+ and ADI OtoSense on this machine, for tests of their clients.",
+    )
     parser.add_argument("--host", default=given("HOST", Settings.host))
     parser.add_argument("--port", type=int, default=given("PORT", str(Settings.port)), help="0: any free one")
     parser.add_argument("--state-dir", type=Path, default=given("STATE_DIR"), help="keep state on disk here")
@@ -28,5 +39,23 @@ def read(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     parser.add_argument(
         "--scenario", default=given("SCENARIO"), help="faults: a built-in name or a YAML file"
     )
+    defaults = SeriesFormat()
+    for name, choices, about in (
+        ("shape", get_args(Shape), "how a series is read: sensor is the documented shape"),
+        ("values", get_args(Values), "stored: as they were sent; number: 36.50 as 36.5"),
+        ("times", get_args(Times), "documented: text in a leaf, numbers among points"),
+    ):
+        default = given(f"SERIES_{name.upper()}", getattr(defaults, name))
+        if default not in choices:
+            raise ValueError(f"FERRY_SANDBOX__SERIES_{name.upper()} is one of {', '.join(choices)}")
+        parser.add_argument(f"--series-{name}", choices=choices, default=default, help=about)
     found = parser.parse_args(arguments)
-    return Settings(found.host, found.port, found.state_dir, found.fixtures, found.scenario)
+    shown = {name: getattr(found, f"series_{name}") for name in ("shape", "values", "times")}
+    return Settings(
+        found.host,
+        found.port,
+        found.state_dir,
+        found.fixtures,
+        found.scenario,
+        msgspec.convert(shown, SeriesFormat),
+    )

@@ -15,6 +15,7 @@ from ferry.sandbox.thingplus.accounts.tenants import Accounts
 from ferry.sandbox.thingplus.accounts.tokens import TokenDesk as ThingPlusDesk
 from ferry.sandbox.thingplus.fleet.entities import NEVER, Gateway, Sensor, Status
 from ferry.sandbox.thingplus.fleet.store import Store
+from ferry.sandbox.thingplus.reading.formats import SeriesFormat, Shape, Times, Values
 from ferry.sandbox.web.refusal import RefusalError
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=10**9)]
@@ -39,6 +40,14 @@ class CredentialChange(msgspec.Struct, forbid_unknown_fields=True):
     enabled: bool | None = None
 
 
+class SeriesChange(msgspec.Struct, forbid_unknown_fields=True):
+    """How series are read from now on; what is left out stays."""
+
+    shape: Shape | None = None
+    values: Values | None = None
+    times: Times | None = None
+
+
 class Control:
     def __init__(
         self,
@@ -50,6 +59,7 @@ class Control:
         thingplus: ThingPlusDesk,
         otosense: OtoSenseDesk,
         sensors: Sensors,
+        series_format: SeriesFormat,
     ) -> None:
         self.clock = clock
         self.faults = faults
@@ -59,6 +69,7 @@ class Control:
         self._thingplus = thingplus
         self._otosense = otosense
         self._sensors = sensors
+        self._series_format = series_format
 
     def points(self, tenant: str | None) -> dict[str, Any]:
         counts = {
@@ -138,6 +149,15 @@ class Control:
             user.password = user.password if change.password is None else change.password
             user.state = user.state if change.user is None else change.user
         return {"tenant": change.tenant, "cloud": change.cloud}
+
+    def series_format(self) -> SeriesFormat:
+        return self._series_format
+
+    def set_series_format(self, change: SeriesChange) -> SeriesFormat:
+        for name, wanted in msgspec.structs.asdict(change).items():
+            if wanted is not None:
+                setattr(self._series_format, name, wanted)
+        return self._series_format
 
     def connect(self, sensor_id: str, plan: Plan | None, delay_s: float) -> None:
         self._sensors.connect(sensor_id, delay_s if plan is None else DELAYS_S[plan])

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from ferry.sandbox.admin.control import Control, CredentialChange, TokenChange
-from ferry.sandbox.faults.armed import Fault
+from ferry.sandbox.admin.control import Control, CredentialChange, SeriesChange, TokenChange
+from ferry.sandbox.faults.fault import Fault
 from ferry.sandbox.web.http import Answer, Request, Route
 from ferry.sandbox.web.refusal import RefusalError
 
@@ -47,6 +47,8 @@ class Admin:
             Route("POST", "/admin/revoke", self.revoke),
             Route("POST", "/admin/tokens", self.tokens),
             Route("POST", "/admin/credentials", self.credentials),
+            Route("GET", "/admin/series-format", self.series_format),
+            Route("POST", "/admin/series-format", self.set_series_format),
             Route("POST", "/admin/reset", self.reset),
             Route("POST", "/admin/sensors/{id}/connect", self.connect),
             Route("GET", "/admin/clock", self.clock),
@@ -100,6 +102,12 @@ class Admin:
     def credentials(self, request: Request) -> Answer:
         return Answer.of(200, self._control.set_credentials(_decoded(request, CredentialChange)))
 
+    def series_format(self, _: Request) -> Answer:
+        return Answer.of(200, self._control.series_format())
+
+    def set_series_format(self, request: Request) -> Answer:
+        return Answer.of(200, self._control.set_series_format(_decoded(request, SeriesChange)))
+
     def reset(self, _: Request) -> Answer:
         self._control.reset()
         return Answer.of(200, {})
@@ -133,7 +141,8 @@ def _number(request: Request, name: str, default: int | None) -> int | None:
     text = _argument(request, name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or int(text[:6]) > MOST:
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(MOST))
+    if not digits or int(text) > MOST:
         raise RefusalError(400, {"message": f"{name} is a number up to {MOST}"})
     return int(text)
 

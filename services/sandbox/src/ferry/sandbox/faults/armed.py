@@ -1,64 +1,19 @@
-"""Faults on purpose: which requests they meet, how often, and for how long. Each has its own seeded dice."""
+"""The faults that are armed: which requests they strike, how often, for how long. Each has its own seeded dice."""
 
 import random
 import re
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from fnmatch import translate
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from ferry.sandbox.clock import Clock
+from ferry.sandbox.faults.fault import Fault
 
-Kind = Literal[
-    "status",
-    "latency",
-    "reset_before",
-    "reset_after",
-    "blackhole",
-    "slow_body",
-    "malformed",
-    "redirect",
-    "huge",
-]
 PREFIXES = ("/v2", "/otosense")
-_HTTP_DATE = re.compile(r"http-date(?:[+:]?(\d+))?")
-
-
-class Match(msgspec.Struct, forbid_unknown_fields=True):
-    cloud: Literal["thingplus", "otosense"] | None = None
-    method: str | None = None
-    path: str | None = None
-    gateway: str | None = None
-    sensor: str | None = None
-    tenant: str | None = None
-
-
-class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`status` may `commit` first; `latency` takes `ms` to `max_ms` by its `distribution`.
-
-    `per_s` spares so many requests in each second from when it was armed: with 429 it is a rate limit.
-    """
-
-    kind: Kind
-    match: Match = msgspec.field(default_factory=Match)
-    status: Annotated[int, msgspec.Meta(ge=200, le=999)] = 503
-    code: str = ""
-    retry_after: str | int | None = None
-    body: Any = msgspec.UNSET
-    commit: bool = False
-    ms: Annotated[float, msgspec.Meta(ge=0, le=3_600_000)] = 100.0
-    max_ms: Annotated[float, msgspec.Meta(ge=0, le=3_600_000)] | None = None
-    distribution: Literal["fixed", "uniform", "exponential", "lognormal"] = "fixed"
-    duration_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 30.0
-    bytes: Annotated[int, msgspec.Meta(ge=1, le=1 << 30)] = 10_000_000
-    location: str = "http://127.0.0.1:9/elsewhere"
-    rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
-    per_s: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    seed: int = 0
-    for_requests: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    for_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+_HTTP_DATE = re.compile(r"http-date(?:[+:]?([0-9]{1,9}))?")
 
 
 @dataclass(slots=True)
@@ -86,23 +41,36 @@ class Armed:
             ms = fault.ms
         return ms / 1000
 
-    def retry_after(self, now_s: float) -> str | None:
-        wanted = self.fault.retry_after
-        if wanted is None:
-            return None
-        date = _HTTP_DATE.fullmatch(str(wanted))
-        return formatdate(now_s + int(date[1] or 2), usegmt=True) if date else str(wanted)
+    def headers(self, now_s: float) -> dict[str, str]:
+        """`http-date+2` as Retry-After becomes the date 2 s ahead; everything else stays as it is."""
+        shown = self.fault.raw_headers()
+        date = _HTTP_DATE.fullmatch(shown.get("Retry-After", ""))
+        if date:
+            shown["Retry-After"] = formatdate(now_s + int(date[1] or 2), usegmt=True)
+        return shown
 
 
 @dataclass(slots=True)
 class Target:
-    """What a fault's match is held against."""
+    """What a fault's match is compared with."""
 
     cloud: str
     method: str
     path: str
     params: dict[str, str] = field(default_factory=dict)
     tenant: str = ""
+
+
+@dataclass(slots=True)
+class Struck:
+    """Every latency that strikes a request, and of all other faults the first."""
+
+    delays: list[Armed] = field(default_factory=list)
+    last: Armed | None = None
+
+    @property
+    def all(self) -> list[Armed]:
+        return self.delays if self.last is None else [*self.delays, self.last]
 
 
 class Faults:
@@ -128,14 +96,17 @@ class Faults:
             return gone
         return 0 if self.armed.pop(key, None) is None else 1
 
-    def meet(self, target: Target) -> list[Armed]:
-        """The faults that strike this request; those that are spent are taken away."""
-        struck: list[Armed] = []
+    def meet(self, target: Target) -> Struck:
+        """What strikes this request. A fault behind the one that strikes is not used up: it waits for its turn."""
+        struck = Struck()
         for armed in list(self.armed.values()):
             if self._ended(armed):
                 del self.armed[armed.id]
-            elif _fits(armed, target) and self._strikes(armed):
-                struck.append(armed)
+            elif armed.fault.kind == "latency":
+                if _fits(armed, target) and self._strikes(armed):
+                    struck.delays.append(armed)
+            elif struck.last is None and _fits(armed, target) and self._strikes(armed):
+                struck.last = armed
         return struck
 
     def shown(self) -> list[dict[str, Any]]:
@@ -173,7 +144,7 @@ def _compiled(path: str | None) -> re.Pattern[str] | None:
         return None
     try:
         return re.compile(path if path.startswith("^") else rf"\A{translate(path)}")
-    except re.error as problem:
+    except (re.error, OverflowError, RecursionError) as problem:
         raise ValueError(f"path is no pattern: {problem}") from None
 
 

@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from ferry.sandbox.admin.control import Control, TokenChange
-from ferry.sandbox.faults.armed import Fault
+from ferry.sandbox.faults.fault import Fault
 
 BUILT_IN = Path(__file__).parent / "scenarios"
 Moment = Annotated[float, msgspec.Meta(ge=0)]

@@ -23,6 +23,9 @@ from ferry.sandbox.thingplus.fleet.entities import status_leaf
 from ferry.sandbox.thingplus.fleet.registration import Registration, shown_model
 from ferry.sandbox.thingplus.fleet.store import Store
 from ferry.sandbox.thingplus.reading import listing
+from ferry.sandbox.thingplus.reading.formats import SeriesFormat, read
+from ferry.sandbox.thingplus.reading.in_ms import asks_in_ms, read_in_ms
+from ferry.sandbox.thingplus.reading.series import range_of
 from ferry.sandbox.thingplus.reports.reporting import Reporting
 from ferry.sandbox.web.http import Answer, Request, Route
 
@@ -42,6 +45,7 @@ class ThingPlusRoutes:
         registration: Registration,
         reporting: Reporting,
         store: Store,
+        series_format: SeriesFormat,
         loaded_at: int,
     ) -> None:
         self._accounts = accounts
@@ -50,6 +54,7 @@ class ThingPlusRoutes:
         self._registration = registration
         self._reporting = reporting
         self._store = store
+        self._series_format = series_format
         self._loaded_at = loaded_at
 
     def routes(self) -> list[Route]:
@@ -226,7 +231,13 @@ class ThingPlusRoutes:
 
     def series(self, request: Request, tenant: str) -> Any:
         sensor = self._store.sensor(tenant, request.params["gateway"], request.params["sensor"])
-        return listing.series_range(sensor, request.arguments())
+        arguments = request.arguments()
+        if asks_in_ms(arguments):
+            return read_in_ms(sensor, arguments)
+        shown = read(sensor, range_of(arguments), self._series_format)
+        if shown is None:
+            raise not_found("series of sensor", sensor.id)
+        return shown
 
 
 def _session_key(request: Request) -> str:

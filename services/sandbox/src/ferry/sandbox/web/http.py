@@ -48,8 +48,19 @@ class Answer:
 
     @classmethod
     def of(cls, status: int, content: Any, headers: Mapping[str, str] | None = None) -> "Answer":
-        pairs = [(key.lower().encode(), value.encode("latin-1")) for key, value in (headers or {}).items()]
-        return cls(status, encode(content), JSON, pairs)
+        return cls(status, encode(content), JSON, header_pairs(headers or {}))
+
+
+def header_pairs(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """As they go onto the wire; what Latin-1 does not have is sent as UTF-8."""
+    return [(name.lower().encode("latin-1"), _header_bytes(value)) for name, value in headers.items()]
+
+
+def _header_bytes(value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogatepass")
 
 
 def encode(content: Any) -> bytes:

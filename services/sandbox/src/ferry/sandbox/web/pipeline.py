@@ -8,14 +8,15 @@ from typing import Any
 from ferry.sandbox.admin.recorder import Record, Recorder
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.faults.armed import Faults, Target
-from ferry.sandbox.faults.outcomes import Outcome, decide, fault_answer, refused, send_body
+from ferry.sandbox.faults.outcomes import Outcome, commits, fault_answer, refused, send_body
 from ferry.sandbox.web.http import Answer, Request, Route, Routes
 from ferry.sandbox.web.refusal import RefusalError
-from ferry.sandbox.web.transport import reset
+from ferry.sandbox.web.transport import close, reset
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+SILENT = frozenset({"reset_before", "reset_after", "blackhole"})
 LARGEST_BODY = 4 * 1024 * 1024
 
 
@@ -71,20 +72,17 @@ class Pipeline:
     async def _under_faults(self, route: Route, request: Request) -> Outcome:
         target = Target(route.cloud, request.method, request.path, request.params, self._tenant_of(request))
         struck = self._faults.meet(target)
-        delays, last = decide(struck)
-        names = [f"{armed.id}:{armed.fault.kind}" for armed in struck]
-        for armed in delays:
+        names = [f"{armed.id}:{armed.fault.kind}" for armed in struck.all]
+        for armed in struck.delays:
             await asyncio.sleep(armed.delay_s())
-        if last is None:
+        if struck.last is None:
             return Outcome(handled(route, request), faults=names)
-        kind = last.fault.kind
-        if kind in {"reset_before", "blackhole"}:
-            return Outcome(None, kind, last.fault, names)
-        commits = kind in {"reset_after", "slow_body", "malformed"} or last.fault.commit
-        answer = handled(route, request) if commits else None
-        if kind == "reset_after":
-            return Outcome(None, kind, last.fault, names)
-        return Outcome(fault_answer(last, route.cloud, answer, self._clock.now_s()), kind, last.fault, names)
+        fault = struck.last.fault
+        answer = handled(route, request) if commits(fault) else None
+        if fault.kind in SILENT:
+            return Outcome(None, fault.kind, fault, names)
+        shown = fault_answer(struck.last, route.cloud, answer, self._clock.now_s())
+        return Outcome(shown, fault.kind, fault, names)
 
     def _record(self, request: Request, route: Route | None, outcome: Outcome, started: float) -> None:
         if route is not None and not route.cloud:
@@ -113,7 +111,8 @@ class Pipeline:
                 reset(scope)
             await _until_disconnected(receive)
             return
-        await send_body(send, outcome.answer, outcome)
+        if not await send_body(send, outcome.answer, outcome):
+            close(scope)
 
 
 def handled(route: Route, request: Request) -> Answer:

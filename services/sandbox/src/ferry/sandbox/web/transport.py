@@ -19,6 +19,11 @@ class Protocol(HttpToolsProtocol):
         self.scope["extensions"] = {EXTENSION: {"transport": self.transport}}
 
 
+def close(scope: Any) -> None:
+    """Ends the connection after what was written, in the middle of an answer."""
+    scope["extensions"][EXTENSION]["transport"].close()
+
+
 def reset(scope: Any) -> None:
     """Drops the connection with a TCP reset, as a crashed server or an angry firewall does."""
     transport = scope["extensions"][EXTENSION]["transport"]

@@ -137,7 +137,7 @@ class Gateway:
 
 
 def status_leaf(status: Status, owner: Gateway | Sensor) -> dict[str, Any]:
-    """Guide, chapter 8: in a leaf, `status` and `owner` hold the id of what reports."""
+    """Guide, chapter 8: in a leaf, `status` holds the id of what reports, `owner` its gateway's."""
     leaf: dict[str, Any] = {"type": "status", "value": status.value}
     if isinstance(owner, Sensor):
         leaf |= {"srcType": owner.type, "srcCategory": owner.category}
@@ -148,7 +148,7 @@ def status_leaf(status: Status, owner: Gateway | Sensor) -> dict[str, Any]:
         "expireAt": str(status.expire_at),
         "vtime": str(status.vtime),
         "status": owner.id,
-        "owner": owner.id,
+        "owner": owner.owner if isinstance(owner, Sensor) else owner.id,
         kind: owner.id,
         "mtime": str(status.mtime),
         "ctime": str(status.ctime),
@@ -166,7 +166,7 @@ def series_leaf(series: Series, owner: Sensor, pack: list[dict[str, Any]] | None
         "ctime": str(series.ctime),
         "time": str(series.last_time),
         "value": series.values[-1],
-        "owner": owner.id,
+        "owner": owner.owner,
         "series": owner.id,
         "sensor": owner.id,
         "srcCategory": owner.category,

@@ -1,17 +1,16 @@
-"""Lists and their options: count, page, order, fields, filter and embed; and series by time range."""
+"""Lists and their options: count, page, order, fields, filter and embed."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ferry.sandbox.thingplus.envelope import bad_input, bad_schema, not_found
+from ferry.sandbox.thingplus.envelope import bad_input, bad_schema
 from ferry.sandbox.thingplus.fleet.entities import Gateway, Sensor, series_leaf, status_leaf
 
 MOST = 4000
 DEFAULT_COUNT = 100
 LARGEST = 2**53
-OPTIONS = frozenset({"count", "page", "orderBy", "orderDir", "fields", "embed", "dataStart", "dataEnd"})
+OPTIONS = frozenset({"count", "page", "orderBy", "orderDir", "fields", "embed"})
 
 
 @dataclass(slots=True)
@@ -23,8 +22,6 @@ class Options:
     fields: set[str] = field(default_factory=set)
     filters: list[tuple[str, str]] = field(default_factory=list)
     embed: set[str] = field(default_factory=set)
-    data_start: int = 0
-    data_end: int = LARGEST
 
 
 def options(arguments: list[tuple[str, str]], embeddable: frozenset[str]) -> Options:
@@ -56,12 +53,8 @@ def _take(found: Options, name: str, value: str) -> None:
         found.descending = value == "desc"
     elif name == "fields":
         found.fields.update(value.split(","))
-    elif name == "embed":
-        found.embed.update(value.split(","))
-    elif name == "dataStart":
-        found.data_start = _whole(name, value, 0, LARGEST)
     else:
-        found.data_end = _whole(name, value, 0, LARGEST)
+        found.embed.update(value.split(","))
 
 
 def _whole(name: str, value: str, least: int, most: int) -> int:
@@ -117,23 +110,3 @@ def embed_sensor(sensor: Sensor, shown: dict[str, Any], chosen: Options) -> None
         shown["status"] = status_leaf(sensor.status, sensor)
     if "series" in chosen.embed and sensor.series:
         shown["series"] = series_leaf(sensor.series, sensor, None)
-
-
-def series_range(sensor: Sensor, arguments: list[tuple[str, str]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The leaf with the points from dataStart to dataEnd, both included, in `seriesPack`; a page of them."""
-    chosen = options(arguments, frozenset())
-    series = sensor.series
-    if series is None:
-        raise not_found("series of sensor", sensor.id)
-    low = bisect_left(series.times, chosen.data_start)
-    high = bisect_right(series.times, chosen.data_end)
-    picks: Iterable[int] = range(low, high)
-    if chosen.descending:
-        picks = reversed(range(low, high))
-    start = chosen.page * chosen.count
-    pack = [
-        {"value": series.values[index], "time": series.times[index]}
-        for position, index in enumerate(picks)
-        if start <= position < start + chosen.count
-    ]
-    return series_leaf(series, sensor, pack), {"count": max(0, high - low)}

@@ -16,7 +16,7 @@ from ferry.sandbox.thingplus.fleet.entities import (
 )
 from ferry.sandbox.thingplus.fleet.store import Store, leaf_id
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 class Reporting:
