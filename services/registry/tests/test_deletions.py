@@ -26,6 +26,7 @@ class World:
         self.garbled = set()
         self.told = []
         self.writes_left = None
+        self.filled = False
 
     def add(self, entity, *, at_cloud=True):
         self.records[self.key(entity)] = (Record(state="registered", entity=entity), 1)
@@ -68,6 +69,9 @@ class World:
 
     async def sensor(self, owner, sensor):
         return self.found("Sensor", owner, sensor)
+
+    async def imported(self):
+        self.filled = True
 
     async def emit(self, noun, verb, message):
         self.told.append((noun, verb, message.id))
@@ -166,13 +170,14 @@ async def take_over(world, **asked):
         Registrar("device", Store(world, "Device"), world, unused, unused),
         Registrar("sensor", Store(world, "Sensor"), world, unused, unused),
     )
-    takeover = Takeover(world, Deletions(world, Known(world), registrars), registrars)
+    takeover = Takeover(world, Deletions(world, Known(world), registrars), world, registrars)
     return await takeover.page(ImportRequest(**asked))
 
 
 async def test_nothing_is_deleted_when_all_is_there(world):
     assert (await take_over(world)).deleted == []
     assert world.told == []
+    assert world.filled
 
 
 async def test_a_part_that_is_gone_is_noted_once_and_stays_known(world):

@@ -124,6 +124,7 @@ async def lay_fleet(
             for sensor in names:
                 await bucket.put(registry.sensor_key(gateway, sensor), record(sensor_record(gateway, sensor)))
                 laid.append((gateway, sensor))
+    await bucket.put(registry.FILLED_KEY, registry.Filled(at=0).model_dump_json().encode())
     await client.close()
     return laid
 

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     RETRIES_EXHAUSTED = "retries_exhausted"
     UNKNOWN_SENSOR = "unknown_sensor"
     UNKNOWN_GATEWAY = "unknown_gateway"
+    RETIRED_SENSOR = "retired_sensor"
 
 
 REASON = "Ferry-Reason"

@@ -1,5 +1,6 @@
 """The fleet: gateways, devices and sensors in the guide's names (chapters 5 to 7), and their keys."""
 
+from enum import StrEnum
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
@@ -220,14 +221,34 @@ class Imported(Message):
 Entity = TypeVar("Entity", bound=Gateway | Device | Sensor)
 
 
-State = Literal["intended", "registered"]
+class State(StrEnum):
+    """What a record in the bucket says of its entity; a key without a record says nothing."""
+
+    INTENDED = "intended"
+    """Asked for here, not at the cloud yet as far as this record says."""
+    REGISTERED = "registered"
+    RETIRED = "retired"
+    """Given up by its operator. The record expires after `RETIRED_KEPT_S`."""
+
+
+RETIRED_KEPT_S = 30 * 86_400
+"""As long as dead letters are kept; after that a retired entity is one that nobody ever registered."""
+FILLED_KEY = "_filled"
+"""The bucket has this key once it holds the whole fleet. Without it, a missing sensor proves nothing."""
 
 
 class Record(Message, Generic[Entity]):
-    """What the bucket holds: an intention comes before the call, so a crash repeats it."""
+    """What the bucket holds under an entity's key. `retiredAt` is in Unix ms."""
 
     state: State
     entity: Entity
+    retired_at: int | None = None
+
+
+class Filled(Message):
+    """What the bucket holds under `FILLED_KEY`: since when, in Unix ms. That the key is there is what counts."""
+
+    at: int
 
 
 def gateway_key(gateway: str) -> str:

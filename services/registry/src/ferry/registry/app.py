@@ -7,8 +7,9 @@ from typing import cast
 from ferry.clouds.http import CloudHttp
 from ferry.clouds.thingplus import ThingPlus
 from ferry.contract.registry import Device, Gateway, Sensor
-from ferry.registry.bucket import Bucket
+from ferry.registry.bucket import Bucket, FilledMarker
 from ferry.registry.deletions import Deletions
+from ferry.registry.filled import Filled
 from ferry.registry.fleet import Fleet
 from ferry.registry.handlers import Handlers
 from ferry.registry.lists import Lists
@@ -52,6 +53,9 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         fleet = Fleet(cloud, gateways, devices, lists, registrars)
         deletions = Deletions(cloud, lists, registrars)
         whole = Whole(cloud, fleet, lists, registrars)
-        Handlers(fleet, whole, Takeover(cloud, deletions, registrars), lists, devices, sensors).serve(service)
+        filled = Filled(cloud, FilledMarker(service.jetstream), lists)
+        takeover = Takeover(cloud, deletions, filled, registrars)
+        Handlers(fleet, whole, takeover, lists, devices, sensors).serve(service)
         service.background(lists.load(), "lists")
+        service.background(filled.watch(), "filled")
         yield

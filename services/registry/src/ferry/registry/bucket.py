@@ -7,7 +7,7 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
 
 from ferry.contract import topology
-from ferry.contract.registry import Device, Gateway, Record, Sensor, State
+from ferry.contract.registry import FILLED_KEY, Device, Filled, Gateway, Record, Sensor, State
 
 E = TypeVar("E", bound=Gateway | Device | Sensor)
 STREAM = f"KV_{topology.REGISTRY.name}"
@@ -53,3 +53,20 @@ class Bucket(Generic[E]):
     def _parsed(self, body: bytes) -> Record[E]:
         record: Record[E] = self._record.model_validate_json(body)
         return record
+
+
+class FilledMarker:
+    def __init__(self, jetstream: JetStreamContext) -> None:
+        self._jetstream = jetstream
+
+    async def is_set(self) -> bool:
+        """Raises nats-py's errors, but not of absence."""
+        try:
+            message = await self._jetstream.get_last_msg(STREAM, PREFIX + FILLED_KEY, direct=True)
+        except NotFoundError:
+            return False
+        return bool(message.data)
+
+    async def set(self, at_ms: int) -> None:
+        body = Filled(at=at_ms).model_dump_json().encode()
+        await self._jetstream.publish(PREFIX + FILLED_KEY, body, timeout=ANSWER_S)

@@ -17,6 +17,7 @@ from ferry.contract.registry import (
     RegisterSensor,
     Sensor,
     Site,
+    State,
 )
 from ferry.registry import model_check
 from ferry.registry.registrar import Registrar, refused, unreachable
@@ -70,7 +71,7 @@ class Fleet:
         gateway = asked.req_id or uuid.uuid4().hex
         model_check.check_id(model, gateway)
         record, _ = await self._gateways.get(registry.gateway_key(gateway))
-        known = record.entity if record is not None and record.state == "registered" else None
+        known = record.entity if record is not None and record.state == State.REGISTERED else None
         # What a request leaves out is what the gateway has, whoever registered it with whatever.
         interval = known.report_interval if known else model.report_interval
         return Gateway(
@@ -100,7 +101,7 @@ class Fleet:
 
     async def device(self, owner: str, device: str) -> Device | None:
         record, _ = await self._devices.get(registry.device_key(owner, device))
-        if record is None or record.state != "registered" or record.entity.deleted_before is not None:
+        if record is None or record.state != State.REGISTERED or record.entity.deleted_before is not None:
             return None
         return record.entity
 
@@ -118,7 +119,7 @@ class Fleet:
 
     async def gateway(self, gateway: str) -> Gateway:
         record, _ = await self._gateways.get(registry.gateway_key(gateway))
-        if record is None or record.state != "registered":
+        if record is None or record.state != State.REGISTERED:
             raise ProblemError.of(
                 "unknown-gateway",
                 404,

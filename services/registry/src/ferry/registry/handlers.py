@@ -17,6 +17,7 @@ from ferry.contract.registry import (
     Sensor,
     SiteList,
     SitesRequest,
+    State,
 )
 from ferry.registry.bucket import Bucket
 from ferry.registry.fleet import Fleet
@@ -54,13 +55,13 @@ class Handlers:
 
     async def get_device(self, asked: OwnedId) -> Device:
         record, _ = await self._devices.get(registry.device_key(asked.owner, asked.id))
-        if record is None or record.state != "registered":
+        if record is None or record.state != State.REGISTERED:
             raise _unknown("device", asked)
         return record.entity
 
     async def get_sensor(self, asked: OwnedId) -> Sensor:
         record, _ = await self._sensors.get(registry.sensor_key(asked.owner, asked.id))
-        if record is None or record.state != "registered":
+        if record is None or record.state != State.REGISTERED:
             raise _unknown("sensor", asked)
         return record.entity
 

@@ -9,7 +9,7 @@ import structlog
 from pydantic import ValidationError
 
 from ferry.contract.ids import safe_id
-from ferry.contract.registry import Device, Gateway, Record, Sensor
+from ferry.contract.registry import FILLED_KEY, Device, Gateway, Record, Sensor, State
 from ferry.registry.index import Index
 
 E = TypeVar("E", Gateway, Device, Sensor)
@@ -76,6 +76,9 @@ class Lists:
         """All that were not deleted at the cloud, as in the two below."""
         return _there(Gateway, (await self._fresh()).under("gateways."))
 
+    async def gateway_ids(self) -> set[str]:
+        return {key.removeprefix("gateways.") for key, _ in (await self._fresh()).under("gateways.")}
+
     async def devices(self, owner: str) -> list[Device]:
         return _there(Device, (await self._fresh()).under(f"devices.{safe_id(owner)}."))
 
@@ -125,13 +128,13 @@ def _there(kind: type[E], found: Iterable[tuple[str, bytes]]) -> list[E]:
 
 def _entity(written: Written) -> bytes | None:
     """As a list shows it, or None when it is not registered."""
-    if written.body is None:
+    if written.body is None or written.key == FILLED_KEY:
         return None
     try:
         record = _RECORDS[written.key.partition(".")[0]].model_validate_json(written.body)
     except (KeyError, ValidationError):
         _log.warning("lists.unreadable", key=written.key)
         return None
-    if record.state != "registered":
+    if record.state != State.REGISTERED:
         return None
     return record.entity.model_dump_json(exclude_none=True).encode()

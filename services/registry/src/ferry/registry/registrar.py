@@ -65,19 +65,19 @@ class Registrar(Generic[E]):
     async def intend(self, key: str, wanted: E) -> tuple[E | None, int]:
         """What is registered already, or None and the intention's revision. Raises ProblemError, ConflictError."""
         try:
-            return None, await self._store.put(key, "intended", wanted, 0)
+            return None, await self._store.put(key, State.INTENDED, wanted, 0)
         except ConflictError:
             record, revision = await self._store.get(key)
-        if record is not None and record.state == "registered" and record.entity.deleted_before is None:
+        if record is not None and record.state == State.REGISTERED and record.entity.deleted_before is None:
             return self._same(wanted, record.entity), revision
-        if record is None or record.state == "registered" or not alike(record.entity, wanted):
-            revision = await self._store.put(key, "intended", wanted, revision)
+        if record is None or record.state == State.REGISTERED or not alike(record.entity, wanted):
+            revision = await self._store.put(key, State.INTENDED, wanted, revision)
         return None, revision
 
     async def record(self, key: str, entity: E, revision: int) -> None:
         """Raises ConflictError. The event comes first: a crash between the two tells it twice, never not at all."""
         await self._events.emit(self._noun, "registered", entity)
-        await self._store.put(key, "registered", entity, revision)
+        await self._store.put(key, State.REGISTERED, entity, revision)
 
     async def adopt(self, key: str, entity: E) -> bool:
         """Takes over what the cloud has. False when it was known, and the same."""
@@ -103,13 +103,13 @@ class Registrar(Generic[E]):
         """Tells and writes what `change` makes of what is registered: the event's verb and the entity, or None."""
         for _ in range(TRIES):
             record, revision = await self._store.get(key)
-            made = change(record.entity if record is not None and record.state == "registered" else None)
+            made = change(record.entity if record is not None and record.state == State.REGISTERED else None)
             if made is None:
                 return False
             verb, entity = made
             await self._events.emit(self._noun, verb, entity)
             try:
-                await self._store.put(key, "registered", entity, revision)
+                await self._store.put(key, State.REGISTERED, entity, revision)
             except ConflictError:
                 continue
             return True

@@ -24,15 +24,21 @@ class Cloud(Protocol):
     async def sensors(self, owner: str) -> Listed[Sensor]: ...
 
 
+class Filled(Protocol):
+    async def imported(self) -> None: ...
+
+
 class Takeover:
     def __init__(
         self,
         cloud: Cloud,
         deletions: Deletions,
+        filled: Filled,
         registrars: tuple[Registrar[Gateway], Registrar[Device], Registrar[Sensor]],
     ) -> None:
         self._cloud = cloud
         self._deletions = deletions
+        self._filled = filled
         self._gateway, self._device, self._sensor = registrars
         self._places = asyncio.Semaphore(WRITES_AT_ONCE)
 
@@ -44,6 +50,8 @@ class Takeover:
             found = await self._cloud.gateways(asked.page, GATEWAYS_AT_ONCE)
             parts = [await self._one(gateway) for gateway in found.items]
             deleted = [] if found.more else await self._deletions.gateways()
+            if not found.more:
+                await self._filled.imported()
         except RefusedError as error:
             raise refused("list", error) from None
         except CloudError as error:
