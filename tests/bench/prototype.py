@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 from pyreqwest.client import ClientBuilder
 
-from ferry.clouds.thingplus_wire import series_path
+from ferry.clouds.thingplus.paths import series_path
 
 BATCH = 256
 AT_ONCE = 64

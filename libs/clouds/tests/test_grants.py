@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from ferry.clouds.errors import BadAnswerError
 from ferry.clouds.grants import DEFAULT_LIFE_S, LONGEST_LIFE_S, read_grant
 from ferry.clouds.http import Answer
-from ferry.clouds.thingplus_tokens import md5_of
+from ferry.clouds.thingplus.tokens import md5_of
 
 GUIDES_TOKEN = (
     "2yJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9."

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from ferry.clouds.errors import RefusedError
 from ferry.clouds.http import CloudHttp
-from ferry.clouds.thingplus import ThingPlus
+from ferry.clouds.thingplus.client import ThingPlus
 from ferry.contract.auth import Token
 from ferry.contract.registry import Device, Gateway, Sensor
 from harness.services import bearer

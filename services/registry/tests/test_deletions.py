@@ -3,7 +3,7 @@
 import pytest
 
 from ferry.clouds.errors import BadAnswerError, UnreachableError
-from ferry.clouds.thingplus_wire import Listed
+from ferry.clouds.thingplus.listed import Listed
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Device, Gateway, ImportRequest, Record, Sensor
 from ferry.registry.bucket import ConflictError

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ferry.clouds.errors import BadAnswerError, RefusedError, UnreachableError
-from ferry.clouds.thingplus_wire import Listed, Registered
+from ferry.clouds.thingplus.listed import Listed, Registered
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import (
     MOST_PARTS,

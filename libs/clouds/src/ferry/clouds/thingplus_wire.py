@@ -2,16 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from ferry.contract.ids import safe_id
-from ferry.contract.registry import Device, Gateway, Sensor
 
 BEARER_ERRORS = frozenset({"JsonWebTokenError", "TokenExpiredError", "NotBeforeError"})
 RETRY_STATUSES = frozenset({408, 425, 429, 444, 504, 600})
 MAX_WORDS = 300
-
-Item = TypeVar("Item")
 
 
 def series_path(gateway: str, sensor: str) -> str:
@@ -23,24 +20,6 @@ def status_path(gateway: str, sensor: str | None) -> str:
     """Guide, chapter 8: a sensor's status, or its gateway's."""
     base = f"/gateways/{safe_id(gateway)}"
     return f"{base}/status" if sensor is None else f"{base}/sensors/{safe_id(sensor)}/status"
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[Item]):
-    """A list of the cloud's. `unreadable` says of each entity that means nothing to us, why: one spoils no other."""
-
-    items: list[Item]
-    unreadable: list[str]
-    more: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A gateway, and what the cloud's answer shows of the devices and sensors that came with it."""
-
-    gateway: Gateway
-    devices: list[Device]
-    sensors: list[Sensor]
 
 
 @dataclass(frozen=True, slots=True)

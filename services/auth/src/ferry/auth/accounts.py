@@ -11,7 +11,7 @@ from ferry.auth.settings import AuthSettings, OtoSenseSettings, ThingPlusSetting
 from ferry.clouds.grants import Grant
 from ferry.clouds.http import CloudHttp
 from ferry.clouds.otosense_tokens import client_credentials
-from ferry.clouds.thingplus_tokens import md5_of, password_grant
+from ferry.clouds.thingplus.tokens import md5_of, password_grant
 from ferry.contract.auth import Cloud
 
 _NOWHERE = "https://unset.invalid"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from pydantic import SecretStr, ValidationError
 
-from ferry.clouds import thingplus_tokens
 from ferry.clouds.errors import BadAnswerError, CloudError, RefusedError
 from ferry.clouds.http import CloudHttp
+from ferry.clouds.thingplus import tokens as thingplus_tokens
 from ferry.contract.auth import Client, ClientRequest
 from ferry.contract.problems import ProblemError
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 from ferry.clouds.http import CloudHttp
-from ferry.clouds.thingplus import ThingPlus
+from ferry.clouds.thingplus.client import ThingPlus
 from ferry.contract.registry import Device, Gateway, Sensor
 from ferry.registry.bucket import Bucket, FilledMarker
 from ferry.registry.deletions import Deletions

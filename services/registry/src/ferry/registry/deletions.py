@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Protocol, TypeVar
 
 from ferry.clouds.errors import BadAnswerError
-from ferry.clouds.thingplus_wire import Listed
+from ferry.clouds.thingplus.listed import Listed
 from ferry.contract import registry
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Device, Gateway, Sensor

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from ferry.clouds.errors import CloudError, RefusedError
-from ferry.clouds.thingplus_wire import Listed
+from ferry.clouds.thingplus.listed import Listed
 from ferry.contract import registry
 from ferry.contract.registry import Device, Gateway, Imported, ImportRequest, Sensor
 from ferry.registry.deletions import Deletions

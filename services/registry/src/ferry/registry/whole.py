@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from ferry.clouds.errors import CloudError, RefusedError
-from ferry.clouds.thingplus_wire import Listed, Registered
+from ferry.clouds.thingplus.listed import Listed, Registered
 from ferry.contract import registry
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Device, Gateway, RegisteredGateway, RegisterGateway, Sensor

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from ferry.clouds.errors import BadAnswerError, RefusedError, clean
 from ferry.clouds.http import Answer, CloudHttp
-from ferry.clouds.thingplus_wire import Listed, Registered
+from ferry.clouds.thingplus.listed import Listed, Registered
 from ferry.contract.auth import Token
 from ferry.contract.ids import safe_id
 from ferry.contract.registry import Device, Gateway, GatewayModel, Sensor, Site

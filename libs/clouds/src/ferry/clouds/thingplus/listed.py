@@ -1,0 +1,26 @@
+"""What Thing+ shows of a fleet, each entity read for itself."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ferry.contract.registry import Device, Gateway, Sensor
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[Item]):
+    """A list of the cloud's. `unreadable` says of each entity that means nothing to us, why: one spoils no other."""
+
+    items: list[Item]
+    unreadable: list[str]
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A gateway, and what the cloud's answer shows of the devices and sensors that came with it."""
+
+    gateway: Gateway
+    devices: list[Device]
+    sensors: list[Sensor]
