@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from ferry.clouds.errors import UnreachableError
-from ferry.clouds.thingplus_wire import Listed
+from ferry.clouds.thingplus.listed import Listed
 from ferry.contract.registry import Gateway
 from ferry.registry.bucket import FilledMarker
 from ferry.registry.filled import Filled

@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from ferry.clouds.errors import CloudError
-from ferry.clouds.thingplus_wire import Listed
+from ferry.clouds.thingplus.listed import Listed
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Gateway
 
