@@ -128,3 +128,22 @@ async def test_no_bus_and_no_service_are_said_in_words(suite, ferry):
     assert code == 1
     assert "no connection to NATS" in text
     assert "Traceback" not in text
+
+
+async def test_what_a_publisher_wrote_cannot_steer_the_operators_terminal(
+    suite, nats_client, publisher, ferry
+):
+    await asyncio.gather(suite.start("auth"), suite.start("telemetry", QUICK))
+    hostile = "\x1b]0;owned\x07\x1b[2J\u202e\u200b[bold]"
+    await publisher.jetstream().publish("ferry.v1.gateways.elsewhere.sensors.[/x].series", hostile.encode())
+    await publisher.jetstream().publish(subjects.sensor_series("elsewhere", "x"), hostile.encode())
+    await settled(nats_client, 2)
+    code, text = await ferry("dead", "list")
+    assert code == 0, text
+    assert "[/x]" in text
+    ids = [item["id"] for item in json.loads((await ferry("dead", "list", "--json"))[1])["items"]]
+    for letter in ids:
+        code, text = await ferry("dead", "show", str(letter))
+        assert code == 0, text
+        assert r"\x1b]0;owned\x07\x1b[2J\u202e\u200b[bold]" in text
+        assert all(character.isprintable() or character == "\n" for character in text)

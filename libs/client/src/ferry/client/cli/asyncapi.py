@@ -5,10 +5,11 @@ from importlib.metadata import version
 
 import click
 
+from ferry.client.cli.terminal import print_text
 from ferry.contract.asyncapi import document
 
 
 @click.command()
 def asyncapi() -> None:
     """Print the AsyncAPI 3 document of everything that is said on the bus."""
-    click.echo(json.dumps(document(version("ferry-contract")), indent=2))
+    print_text(json.dumps(document(version("ferry-contract")), indent=2))

@@ -1,13 +1,13 @@
 """`ferry auth`: how the credentials stand, and the guide's chapter 3."""
 
 import hashlib
-from datetime import UTC, datetime
 
 import click
 from pydantic import SecretStr, ValidationError
 
 from ferry.client.bus import Bus
-from ferry.client.cli.terminal import as_json, fail, on_bus, print_json, print_table
+from ferry.client.cli.running import on_bus
+from ferry.client.cli.terminal import as_json, fail, moment, print_json, print_table, say
 from ferry.contract import subjects
 from ferry.contract.auth import AuthState, Client, ClientRequest, StateRequest
 from ferry.contract.problems import ProblemError
@@ -38,8 +38,8 @@ def state(as_json: bool) -> None:
                     one.cloud,
                     one.state,
                     one.generation,
-                    _moment(one.expires_at),
-                    _moment(one.next_attempt_at),
+                    moment(one.expires_at),
+                    moment(one.next_attempt_at),
                     one.detail,
                     one.hint,
                 )
@@ -86,14 +86,10 @@ def create_client(
     if as_json:
         print_json(client)
         return
-    click.echo(f"created {client.id} ({client.name}) with {', '.join(client.scopes)}")
-    click.echo(f"set FERRY_THINGPLUS__CLIENT_ID={client.id}, and CLIENT_SECRET to the secret you gave")
+    say(f"created {client.id} ({client.name}) with {', '.join(client.scopes)}")
+    say(f"set FERRY_THINGPLUS__CLIENT_ID={client.id}, and CLIENT_SECRET to the secret you gave")
 
 
 def _md5(password: str) -> SecretStr:
     """As the portal sends it (chapter 4); the password itself does not leave this process."""
     return SecretStr(hashlib.md5(password.encode(), usedforsecurity=False).hexdigest())
-
-
-def _moment(unix_ms: int | None) -> str | None:
-    return None if unix_ms is None else f"{datetime.fromtimestamp(unix_ms / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"

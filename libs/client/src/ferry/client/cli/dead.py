@@ -8,7 +8,17 @@ import click
 from pydantic import ValidationError
 
 from ferry.client.bus import Bus
-from ferry.client.cli.terminal import as_json, fail, on_bus, print_json, print_table
+from ferry.client.cli.running import on_bus
+from ferry.client.cli.terminal import (
+    as_json,
+    ask_first,
+    fail,
+    moment,
+    print_fields,
+    print_json,
+    print_table,
+    say,
+)
 from ferry.contract import subjects
 from ferry.contract.dead import Reason
 from ferry.contract.problems import ProblemError
@@ -59,17 +69,17 @@ def list_(as_json: bool, **given: Any) -> None:
         print_json(found)
         return
     if not found.items:
-        click.echo("no dead letters")
+        say("no dead letters")
         return
     print_table(
         ("id", "died", "reason", "gateway", "sensor", "detail"),
         (
-            (letter.id, _moment(letter.dead_at), letter.reason, letter.gateway, letter.sensor, letter.detail)
+            (letter.id, moment(letter.dead_at), letter.reason, letter.gateway, letter.sensor, letter.detail)
             for letter in found.items
         ),
     )
     if found.next is not None:
-        click.echo(f"more: --after {found.next}")
+        say(f"more: --after {found.next}")
 
 
 @dead.command()
@@ -85,8 +95,8 @@ def show(id: int, as_json: bool) -> None:  # noqa: A002 - the option's name
     if as_json:
         print_json(letter)
         return
-    for name, value in letter.model_dump(by_alias=True, exclude_none=True).items():
-        click.echo(f"{name}: {_moment(value) if name.endswith('At') else value}")
+    fields = letter.model_dump(by_alias=True, exclude_none=True)
+    print_fields((name, moment(value) if name.endswith("At") else value) for name, value in fields.items())
 
 
 @dead.command()
@@ -107,8 +117,8 @@ def replay(as_json: bool, **given: Any) -> None:
 @as_json
 def discard(as_json: bool, yes: bool, **given: Any) -> None:
     """Delete dead letters for ever."""
-    if not yes:
-        click.confirm("Delete these dead letters for ever?", abort=True)
+    if not yes and not ask_first("Delete these dead letters for ever?"):
+        raise click.Abort
     _do(subjects.TELEMETRY_DEAD_DISCARD, "discarded", as_json, given)
 
 
@@ -129,7 +139,7 @@ def _do(subject: str, done_word: str, as_json: bool, given: dict[str, Any]) -> N
     if as_json:
         print_json({"done": done})
     else:
-        click.echo(f"{done} {done_word}")
+        say(f"{done} {done_word}")
 
 
 def _parse(model: type[DeadFilter], given: dict[str, Any]) -> Any:
@@ -137,7 +147,3 @@ def _parse(model: type[DeadFilter], given: dict[str, Any]) -> Any:
         return model.model_validate(_chosen(**given))
     except ValidationError as error:
         fail(ProblemError.invalid(error))
-
-
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

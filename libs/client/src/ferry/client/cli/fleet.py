@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 from pydantic import BaseModel
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ferry.client import fleet_apply, fleet_export, fleet_file, fleet_plan, fleet_sites
 from ferry.client.bus import Bus
-from ferry.client.cli.terminal import as_json, fail, on_bus, print_json
+from ferry.client.cli.running import on_bus
+from ferry.client.cli.terminal import as_json, ask_first, console, fail, print_json, print_text, say
 from ferry.client.fleet_apply import Applied
 from ferry.client.fleet_file import Fleet
 from ferry.client.fleet_plan import Plan, key
@@ -65,13 +65,13 @@ def apply(file: Path, yes: bool, at_once: int, as_json: bool) -> None:
     found = _planned(_read(file))
     if not as_json:
         _show(found)
-    if found.create and not yes and not click.confirm("Register these?"):
+    if found.create and not yes and not ask_first("Register these?"):
         sys.exit(FAILED)
     done = _apply(found, at_once) if found.create else Applied()
     if as_json:
         print_json(_outcome(found, done))
     else:
-        click.echo(
+        say(
             f"{done.created} registered, {found.same} were there, {len(done.failed)} failed"
             + (f", {done.skipped} not tried as what they belong to failed" if done.skipped else "")
         )
@@ -95,7 +95,7 @@ def _show_failed(done: Applied) -> None:
         alike.setdefault(_in_words(error), []).append(f"{noun} {asked.req_id}")
     for words, which in list(alike.items())[:SHOWN]:
         more = f" and {len(which) - 1} more" if len(which) > 1 else ""
-        click.echo(f"  {which[0]}{more}: {words}", err=True)
+        say(f"  {which[0]}{more}: {words}", err=True)
 
 
 def _in_words(error: ProblemError) -> str:
@@ -109,7 +109,7 @@ def _shown(asked: BaseModel) -> dict[str, Any]:
 
 def _apply(found: Plan, at_once: int) -> Applied:
     columns = (TextColumn("registering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console(), transient=True) as progress:
         task = progress.add_task("", total=len(found.create))
 
         async def work(bus: Bus) -> Applied:
@@ -118,7 +118,7 @@ def _apply(found: Plan, at_once: int) -> Applied:
         try:
             return on_bus(work)
         except KeyboardInterrupt:
-            click.echo("stopped: the same command goes on from here", err=True)
+            say("stopped: the same command goes on from here", err=True)
             raise
 
 
@@ -131,16 +131,16 @@ def import_(gateway: str | None, as_json: bool) -> None:
     if as_json:
         print_json(done)
         return
-    click.echo(f"taken over: {done.gateways} gateways, {done.devices} devices, {done.sensors} sensors")
+    say(f"taken over: {done.gateways} gateways, {done.devices} devices, {done.sensors} sensors")
     _show_some("deleted at the portal", done.deleted)
     _show_some("left out", done.unreadable)
 
 
 def _show_some(what: str, which: list[str]) -> None:
     for words in which[:SHOWN]:
-        click.echo(f"  {what}: {words}", err=True)
+        say(f"  {what}: {words}", err=True)
     if len(which) > SHOWN:
-        click.echo(f"  {what}: … and {len(which) - SHOWN} more", err=True)
+        say(f"  {what}: … and {len(which) - SHOWN} more", err=True)
 
 
 async def _take_over(bus: Bus, gateway: str | None) -> Imported:
@@ -163,35 +163,35 @@ async def _take_over(bus: Bus, gateway: str | None) -> Imported:
 @click.command()
 def export() -> None:
     """Write the file that declares what is registered."""
-    click.echo(fleet_file.write(fleet_export.declared(on_bus(fleet_plan.registered))), nl=False)
+    print_text(fleet_file.write(fleet_export.declared(on_bus(fleet_plan.registered))))
 
 
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of fleet.yaml, for editors."""
-    click.echo(json.dumps(fleet_file.schema(), indent=2))
+    print_text(json.dumps(fleet_file.schema(), indent=2))
 
 
 def _show(found: Plan) -> None:
     for noun, asked in found.create[:SHOWN]:
         again = " was deleted at the portal, and comes again" if key(asked) in found.deleted else ""
-        click.secho(f"+ {noun} {asked.req_id} {asked.name!r}{again}", fg="green")
+        say(f"+ {noun} {asked.req_id} {asked.name!r}{again}", color="green")
     if len(found.create) > SHOWN:
-        click.echo(f"  … and {len(found.create) - SHOWN} more to register")
+        say(f"  … and {len(found.create) - SHOWN} more to register")
     for difference in found.differ[:SHOWN]:
         changes = ", ".join(
             f"{name}: {there!r} → {ours!r}" for name, (ours, there) in difference.fields.items()
         )
-        click.secho(
+        say(
             f"~ {difference.noun} {difference.id} {changes} (registered entities are not changed)",
-            fg="yellow",
+            color="yellow",
         )
     for noun, entity in found.unknown[:SHOWN]:
-        click.echo(f"? {noun} {entity.id} {entity.name!r} is registered, the file does not declare it")
+        say(f"? {noun} {entity.id} {entity.name!r} is registered, the file does not declare it")
     if len(found.unknown) > SHOWN:
-        click.echo(f"  … and {len(found.unknown) - SHOWN} more")
+        say(f"  … and {len(found.unknown) - SHOWN} more")
     again = f" ({len(found.deleted)} again: deleted at the portal)" if found.deleted else ""
-    click.echo(
+    say(
         f"Plan: {len(found.create)} to register{again}, {len(found.differ)} differ, "
         f"{len(found.unknown)} unknown to the file, {found.same} unchanged."
     )

@@ -1,5 +1,7 @@
 """The `ferry` command. FERRY_NATS__URL says where the bus is."""
 
+from typing import NoReturn
+
 import click
 
 from ferry.client.cli.asyncapi import asyncapi
@@ -9,14 +11,13 @@ from ferry.client.cli.fleet import apply, export, import_, plan, schema
 from ferry.client.cli.otosense import otosense
 from ferry.client.cli.publish import publish
 from ferry.client.cli.registry import devices, gateways, sensors, sites
+from ferry.client.cli.running import run
 from ferry.client.cli.status import status
-
-click.UsageError.exit_code = 1  # 2 is `ferry plan`'s "something to do", as it is Terraform's
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ferry-client", prog_name="ferry")
-def main() -> None:
+def ferry() -> None:
     """Ferry carries readings from a NATS bus to Thing+ and OtoSense. FERRY_NATS__URL names the bus."""
 
 
@@ -25,4 +26,8 @@ for command in (
     *(sites, gateways, devices, sensors),
     *(publish, status, dead, auth, otosense, asyncapi),
 ):
-    main.add_command(command)
+    ferry.add_command(command)
+
+
+def main() -> NoReturn:
+    run(ferry)

@@ -1,19 +1,19 @@
 """`ferry otosense`: claim motor sensors with their certificates, and see how they stand."""
 
 import asyncio
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 from pydantic import BaseModel
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from ferry.client.bus import Bus
-from ferry.client.cli.terminal import as_json, fail, on_bus, print_json, print_table
+from ferry.client.cli.running import on_bus
+from ferry.client.cli.terminal import as_json, console, fail, moment, print_json, print_table, safe, say
 from ferry.contract import subjects
 from ferry.contract.ids import is_safe_id
 from ferry.contract.otosense import GetSensor, ListSensors, ProvisionSensor, Sensor, SensorList
@@ -60,10 +60,9 @@ def provision(paths: tuple[Path, ...], wait: bool, as_json: bool) -> None:
     lines = [Line(file=str(path)) for path in _files(paths)]
     if not lines:
         fail(ProblemError.of("no-certificates", 400, "there is no .pem, .crt or .cer file there"))
-    console = Console(stderr=True)
 
     async def work(bus: Bus) -> None:
-        with Live(_view(lines), console=console, refresh_per_second=8, get_renderable=lambda: _view(lines)):
+        with Live(_view(lines), console=console(), refresh_per_second=8, get_renderable=lambda: _view(lines)):
             await _claim_all(bus, lines)
             if wait:
                 await _wait_all(bus, lines)
@@ -97,7 +96,7 @@ def list_(as_json: bool) -> None:
         print_json(found)
         return
     if not found:
-        click.echo("no sensors; `ferry otosense provision cert.pem` claims one")
+        say("no sensors; `ferry otosense provision cert.pem` claims one")
         return
     print_table(
         ("sensor", "stage", "provisioned", "by", "last connected", "looks"),
@@ -124,14 +123,14 @@ def show(sensor_id: str, as_json: bool) -> None:
     if as_json:
         print_json(sensor)
         return
-    click.echo(f"{sensor.sensor_id}: {sensor.stage}")
-    click.echo(f"  provisioned {sensor.provisioned} by {sensor.provisioned_by}")
-    click.echo(f"  last connected: {sensor.last_connected or 'not yet'}; looked {sensor.polls} times")
-    click.echo(f"  next: {sensor.next_step}")
+    say(f"{sensor.sensor_id}: {sensor.stage}")
+    say(f"  provisioned {sensor.provisioned} by {sensor.provisioned_by}")
+    say(f"  last connected: {sensor.last_connected or 'not yet'}; looked {sensor.polls} times")
+    say(f"  next: {sensor.next_step}")
     for warning in sensor.warnings:
-        click.echo(f"  warning: {warning}")
+        say(f"  warning: {warning}")
     for step in sensor.story:
-        click.echo(f"  {time.strftime('%H:%M:%SZ', time.gmtime(step.at / 1000))} {step.what}")
+        say(f"  {moment(step.at)} {step.what}")
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -185,8 +184,10 @@ def _view(lines: list[Line]) -> Group:
         state, words = line.words
         state = "claimed, waiting" if state == "waiting" else state
         name = line.sensor.sensor_id if line.sensor else Path(line.file).name
-        parts.append(Text(f"{name}  {state}  {words}"))
-        parts += [Text(f"  warning: {warning}") for warning in (line.sensor.warnings if line.sensor else ())]
+        parts.append(Text(safe(f"{name}  {state}  {words}")))
+        parts += [
+            Text(safe(f"  warning: {warning}")) for warning in (line.sensor.warnings if line.sensor else ())
+        ]
     if len(lines) > 1:
         bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         done = sum(line.words[0] != "claiming" for line in lines)

@@ -3,7 +3,8 @@
 import click
 
 from ferry.client.bus import Bus
-from ferry.client.cli.terminal import as_json, on_bus, print_json
+from ferry.client.cli.running import on_bus
+from ferry.client.cli.terminal import as_json, print_json, say
 from ferry.client.publisher import Publisher
 from ferry.contract.ids import safe_id
 from ferry.contract.readings import Reading, Status
@@ -59,4 +60,4 @@ def _say(sequence: int, as_json: bool) -> None:
     if as_json:
         print_json({"sequence": sequence})
     else:
-        click.echo(f"stored as {sequence}")
+        say(f"stored as {sequence}")

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 import click
 
 from ferry.client.bus import Bus
-from ferry.client.cli.terminal import as_json, on_bus, print_json, print_table
+from ferry.client.cli.running import on_bus
+from ferry.client.cli.terminal import as_json, print_fields, print_json, print_table, say
 from ferry.contract import subjects
 from ferry.contract.registry import (
     Device,
@@ -179,10 +180,9 @@ def _show(entity: Gateway | Device | Sensor, as_json: bool) -> None:
     if as_json:
         print_json(entity)
         return
-    for name, value in entity.model_dump(by_alias=True, exclude_none=True).items():
-        click.echo(f"{name}: {value}")
+    print_fields(entity.model_dump(by_alias=True, exclude_none=True).items())
 
 
 def _say_more(following: str | None) -> None:
     if following is not None:
-        click.echo(f"more: --after {following}, or --all")
+        say(f"more: --after {following}, or --all")

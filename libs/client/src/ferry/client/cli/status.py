@@ -3,7 +3,8 @@
 import click
 
 from ferry.client.bus import Bus
-from ferry.client.cli.terminal import as_json, on_bus, print_json, print_table
+from ferry.client.cli.running import on_bus
+from ferry.client.cli.terminal import as_json, print_json, print_table, say
 from ferry.contract import subjects
 from ferry.contract.telemetry import State, StateRequest
 
@@ -25,7 +26,8 @@ def status(as_json: bool) -> None:
         if state.dead_max_bytes > 0
         else "unbounded"
     )
-    click.echo(f"waiting {state.waiting} ({state.waiting_bytes} bytes), dead letters {state.dead} ({full})\n")
+    say(f"waiting {state.waiting} ({state.waiting_bytes} bytes), dead letters {state.dead} ({full})")
+    say()
     print_table(
         ("replica", "partitions", "in hand", "requests/limit", "breaker", "delivered", "dead", "retries"),
         (
@@ -38,16 +40,17 @@ def status(as_json: bool) -> None:
     )
     behind = [part for part in state.partitions if part.lag or part.oldest_age_ms or part.owner is None]
     if behind:
-        click.echo()
+        say()
         print_table(
             ("partition", "owner", "lag", "oldest age"),
             ((part.partition, part.owner or "nobody", part.lag, _age(part.oldest_age_ms)) for part in behind),
         )
     failures = [failure for seen in state.replicas for failure in seen.failures]
     if failures:
-        click.echo("\nlast errors")
+        say()
+        say("last errors")
         for failure in sorted(failures, key=lambda failure: failure.at)[-5:]:
-            click.echo(f"  {failure.what}")
+            say(f"  {failure.what}")
 
 
 def _age(age_ms: int | None) -> str:

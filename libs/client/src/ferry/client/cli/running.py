@@ -1,0 +1,99 @@
+"""How every command runs: on the bus where it asks, and ending in words and an exit code, never in a traceback."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn, TypeVar
+
+import click
+from pydantic import ValidationError
+
+from ferry.client.bus import Bus, connect
+from ferry.client.cli.terminal import fail, print_problem, say
+from ferry.contract.problems import ProblemError
+
+R = TypeVar("R")
+FAILED = 1
+INTERRUPTED = 130
+"""As a shell says it of what SIGINT ended: 128 + 2."""
+DEBUG_VARIABLE = "FERRY_DEBUG"
+
+
+def on_bus(work: Callable[[Bus], Awaitable[R]]) -> R:
+    """Connects, works, closes. A failure becomes its sentence on stderr and exit code 1."""
+
+    async def run() -> R:
+        async with connect() as bus:
+            return await work(bus)
+
+    try:
+        return asyncio.run(run())
+    except ProblemError as error:
+        fail(error)
+    except ValidationError as error:
+        fail(ProblemError.invalid(error))
+
+
+def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoReturn:
+    """The process's one way out: 0, the command's own code, 1 for a failure, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal still gets every character
+    code = _ended(command, arguments)
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        _output_lost(error)
+        code = FAILED
+    sys.exit(code)
+
+
+def _ended(command: click.Command, arguments: Sequence[str] | None) -> int:
+    try:
+        code = command.main(arguments, prog_name="ferry", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
+        say("ferry: stopped", err=True)
+        return INTERRUPTED
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person gets a sentence
+        _explain(error)
+        return FAILED
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> None:
+    match error:
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.format_message(), err=True)
+        case click.ClickException():
+            _show_usage(error)
+        case ProblemError():
+            print_problem(error.problem)
+        case OSError(filename=None):
+            _output_lost(error)
+        case _:
+            _show_fault(error)
+
+
+def _show_usage(error: click.ClickException) -> None:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    say(f"ferry: {error.format_message()}", err=True)
+    if context is not None:
+        say(f"  usage: {context.get_usage().removeprefix('Usage: ')}", err=True)
+        say(f"  help:  {context.command_path} --help", err=True)
+
+
+def _output_lost(error: OSError | ValueError) -> None:
+    """The output went nowhere (a full disk, a closed pipe): nothing more is written there, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if not isinstance(error, BrokenPipeError):
+        say(f"ferry: the output cannot be written: {error}", err=True)
+
+
+def _show_fault(error: Exception) -> None:
+    if os.environ.get(DEBUG_VARIABLE):
+        raise error
+    say(f"ferry: failed: {type(error).__name__}: {error}", err=True)
+    say(f"  hint: if this looks like a fault of ferry, {DEBUG_VARIABLE}=1 shows where it happened", err=True)
