@@ -61,15 +61,6 @@ async def test_nobody_serving_is_said_at_once(nats_client):
     assert refused.value.problem.status == 503
 
 
-async def test_a_reply_to_header_cannot_choose_where_the_answer_goes(bus, nats_client):
-    caught = await nats_client.subscribe("somebody.else")
-    async with running("test", settings(bus.url), lifespan):
-        headers = {"reply_to": "somebody.else"}
-        answer = await nats_client.request("ferry.v1.test.shout", b'{"word":"hi"}', headers=headers)
-        assert answer.data == b'{"word":"HI"}'
-    assert caught.pending_msgs == 0
-
-
 async def test_health_speaks_before_the_bus_is_there_and_ready_follows_it(bus):
     port = free_port()
     url = f"http://127.0.0.1:{port}"

@@ -1,30 +1,30 @@
-"""One way to start a service (settings, logs, health, bus, requests) and one to stop it, within a bound."""
+"""One way to start a service (traces, health, bus, requests) and one to stop it; `process` runs it."""
 
 import asyncio
 import contextlib
-import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
 import nats.errors
 import structlog
-import uvloop
 from faststream import FastStream
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from ferry.contract.operations import OPERATIONS
-from ferry.runtime import connection, health, logs, requests
+from ferry.runtime import connection, health
 from ferry.runtime.events import Events
 from ferry.runtime.observability import Observability, observe
+from ferry.runtime.requests.answering import Handler, serve
+from ferry.runtime.requests.discovery import discoverable
+from ferry.runtime.requests.endpoints import Endpoint
+from ferry.runtime.requests.inboxes import Inboxes
 from ferry.runtime.settings import RuntimeSettings
 
 Asked = TypeVar("Asked", bound=BaseModel)
-Settings = TypeVar("Settings", bound=RuntimeSettings)
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +41,8 @@ class Service:
         self.broker = broker
         self.seen = seen
         self.ready_checks: list[health.Check] = []
+        self.endpoints: list[Endpoint] = []
+        self.inboxes = Inboxes(seen.meter)
         self.serving = False
         """From when the server knows whom to ask until this service is told to stop."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,13 +60,15 @@ class Service:
     def events(self) -> Events:
         return Events(self.jetstream, self.name)
 
-    def serve(
-        self, subject: str, request: type[Asked], handler: Callable[[Asked], Awaitable[BaseModel | bytes]]
-    ) -> None:
+    def serve(self, subject: str, request: type[Asked], handler: Handler[Asked]) -> None:
         """Answers requests on `subject` once the lifespan has been entered. Raises TypeError."""
-        if subject in OPERATIONS and OPERATIONS[subject].request is not request:
+        operation = OPERATIONS.get(subject)
+        if operation and operation.request is not request:
             raise TypeError(f"the contract has another request for {subject} than {request.__name__}")
-        requests.serve(self.broker, self.name, subject, request, handler, timeout_s=self.settings.request_s)
+        answer = operation.answer if operation else None
+        endpoint = Endpoint(subject, f"ferry-{self.name}", request, answer)
+        self.endpoints.append(endpoint)
+        serve(self.broker, endpoint, handler, self.inboxes, timeout_s=self.settings.request_s)
 
     def background(self, work: Awaitable[None], name: str) -> None:
         """Runs until the lifespan ends. Work that fails ends the service: a dead part is not left unseen."""
@@ -134,16 +138,17 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
                 async with lifespan(service):
                     app = FastStream(broker, logger=None)
                     await app.start()
-                    for _ in range(2):  # nats-py's PING overtakes a SUB that is still in its buffer
-                        await service.nats.flush()  # only now does the server know whom to ask
-                    service.serving = True
-                    _log.info("service.started")
-                    try:
-                        yield service
-                    finally:
-                        service.serving = False
-                        _log.info("service.stopping")
-                        await _finish_requests(broker)
+                    async with discoverable(service.nats, name, service.endpoints, service.inboxes):
+                        for _ in range(2):  # nats-py's PING overtakes a SUB that is still in its buffer
+                            await service.nats.flush()  # only now does the server know whom to ask
+                        service.serving = True
+                        _log.info("service.started")
+                        try:
+                            yield service
+                        finally:
+                            service.serving = False
+                            _log.info("service.stopping")
+                    await _finish_requests(broker)
             finally:
                 await service.cancel_background()
                 with contextlib.suppress(nats.errors.Error):  # a bus that is away has nothing left to drain
@@ -154,54 +159,3 @@ async def _finish_requests(broker: NatsBroker) -> None:
     """Takes no more requests and answers those that have come; the bus stays for the lifespan's end."""
     for subscriber in broker.subscribers:
         await subscriber.stop()
-
-
-async def _run(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    work = asyncio.create_task(_serve_until(stop, name, settings, lifespan))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not work.done():
-        done, _ = await asyncio.wait({work}, timeout=settings.shutdown_s)
-        if not done:
-            _log.error("service.stop_timed_out", shutdown_s=settings.shutdown_s)
-            work.cancel()
-            await asyncio.wait({work}, timeout=1)
-            return
-    await work
-
-
-async def _serve_until(stop: asyncio.Event, name: str, settings: RuntimeSettings, lifespan: Lifespan) -> None:
-    whole = running(name, settings, lifespan)
-    entering = asyncio.create_task(whole.__aenter__())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({entering, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not entering.done():  # a stop while NATS is still sought must not wait for it
-        entering.cancel()
-        await asyncio.wait({entering})
-        return
-    service = await entering
-    failing = asyncio.create_task(service.wait_failed())
-    await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    await whole.__aexit__(None, None, None)
-    if failing.done():
-        await failing
-    failing.cancel()
-
-
-def run(name: str, settings: type[Settings], lifespan: Lifespan) -> None:
-    """A service's main. Exits 2 when its settings are wrong, naming each, never showing a value."""
-    try:
-        chosen = settings()
-    except ValidationError as error:
-        for item in error.errors(include_url=False, include_input=False, include_context=False):
-            path = "__".join(str(part).upper() for part in item["loc"])
-            variable = f"FERRY_{path}" if path else "settings"
-            sys.stderr.write(f"ferry-{name}: {variable}: {item['msg']}\n")
-        sys.exit(2)
-    logs.configure(name, chosen.log)
-    uvloop.run(_run(name, chosen, lifespan))

@@ -1,12 +1,16 @@
 """`python -m ferry.otosense`."""
 
-from ferry.otosense.app import lifespan
-from ferry.otosense.settings import OtoSenseServiceSettings
-from ferry.runtime import service
+from ferry.runtime import signals
+
+signals.end_at_once()
+
+from ferry.otosense.app import lifespan  # noqa: E402 - these imports take a second
+from ferry.otosense.settings import OtoSenseServiceSettings  # noqa: E402
+from ferry.runtime.process import run  # noqa: E402
 
 
 def main() -> None:
-    service.run("otosense", OtoSenseServiceSettings, lifespan)
+    run("otosense", OtoSenseServiceSettings, lifespan)
 
 
 if __name__ == "__main__":

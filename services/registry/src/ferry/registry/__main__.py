@@ -1,8 +1,12 @@
 """`python -m ferry.registry`."""
 
-from ferry.registry.app import lifespan
-from ferry.registry.settings import Settings
-from ferry.runtime.service import run
+from ferry.runtime import signals
+
+signals.end_at_once()
+
+from ferry.registry.app import lifespan  # noqa: E402 - these imports take a second
+from ferry.registry.settings import Settings  # noqa: E402
+from ferry.runtime.process import run  # noqa: E402
 
 
 def main() -> None:
