@@ -57,7 +57,7 @@ async def answer_tokens(client: Client) -> None:
         body = '{"access_token":"%s","token_type":"Bearer","expires_at":%d,"generation":1,"expires_in":86400}'
         await message.respond((body % ("x" * 180, int(time.time() * 1000) + 86_400_000)).encode())
 
-    await client.subscribe(subjects.AUTH_TOKEN_GET, cb=answer)
+    await client.subscribe(subjects.AUTH_THINGPLUS_TOKEN_GET, cb=answer)
 
 
 def telemetry(bus_url: str, cloud: str, per_put: int) -> tuple[list[str], dict[str, str]]:

@@ -99,7 +99,7 @@ async def test_publish_for_anothers_gateway(connect):
         "$KV.ferry-registry.gateway.bob-gateway",
         "$JS.API.STREAM.DELETE.FERRY_READINGS",
         "$JS.API.STREAM.PURGE.FERRY_READINGS",
-        "ferry.v1.auth.token.get",
+        "ferry.v1.auth.thingplus.token.get",
         "ferry.v1.telemetry.dead.discard",
         "$SYS.REQ.SERVER.PING",
     ],
@@ -111,7 +111,7 @@ async def test_publish_anywhere_but_to_ones_own_gateway(connect, subject):
 
 
 @pytest.mark.parametrize(
-    "subject", ["_INBOX_bob.>", "_INBOX.>", ">", "ferry.v1.>", "ferry.v1.auth.token.get"]
+    "subject", ["_INBOX_bob.>", "_INBOX.>", ">", "ferry.v1.>", "ferry.v1.auth.thingplus.token.get"]
 )
 async def test_read_anothers_replies(connect, subject):
     alice, denials = await connect("alice")
@@ -206,14 +206,14 @@ async def test_reading_tokens_from_the_bucket_without_leave(connect, who):
 async def test_an_operator_asking_for_a_token(connect):
     operator, denials = await connect("operator")
     with pytest.raises(nats.errors.Error):
-        await operator.request("ferry.v1.auth.token.get", b'{"cloud":"thingplus"}', timeout=0.3)
-    await denials.of("ferry.v1.auth.token.get")
+        await operator.request("ferry.v1.auth.thingplus.token.get", b"{}", timeout=0.3)
+    await denials.of("ferry.v1.auth.thingplus.token.get")
 
 
 async def test_answering_in_the_name_of_auth(connect):
     registry, denials = await connect("registry")
-    await registry.subscribe("ferry.v1.auth.token.get", queue="ferry-auth")
-    await denials.of("ferry.v1.auth.token.get")
+    await registry.subscribe("ferry.v1.auth.thingplus.token.get", queue="ferry-auth")
+    await denials.of("ferry.v1.auth.thingplus.token.get")
 
 
 @pytest.mark.parametrize("who", ["alice", "operator", "registry", "auth", "otosense"])

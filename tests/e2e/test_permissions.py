@@ -158,6 +158,7 @@ async def journey(bus, sandbox, operator, alice, harness):
     assert (await ask(operator, subjects.OTOSENSE_SENSORS_LIST))["items"] == []
     await told_before_a_crash(harness, await claimed_and_connected(operator, sandbox, "0000S111A"))
     await ask(operator, subjects.AUTH_STATE_GET)
+    await ask(operator, "$SRV.PING.ferry-auth")
     portal = {"loginId": USERNAME, "password": hashlib.md5(PASSWORD.encode()).hexdigest()}
     await ask(
         operator, subjects.AUTH_CLIENT_CREATE, name="F", reqId="f", clientSecret="secret-of-f", **portal

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferry.runtime.requests.inboxes import is_inbox
+from ferry.contract import subjects
+from ferry.runtime.requests.inboxes import is_inbox, may_answer
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,21 @@ def test_no_text_ends_the_check_and_none_but_an_inbox_passes(text):
         assert not set("*> \r\n\t") & set(text)
         assert "" not in text.split(".")
     assert not is_inbox(f"ferry.{text}")
+
+
+@pytest.mark.parametrize("service", ["auth", "registry", "telemetry", "otosense"])
+def test_a_services_inbox_gets_nothing_that_the_service_does_not_ask_for(service):
+    reply = f"_INBOX_{service}.x.y"
+    asked = {subject for subject in subjects.AUTH_TOKEN_GET.values() if may_answer(subject, reply)}
+    assert (
+        asked
+        == {
+            "auth": set(),
+            "registry": {subjects.AUTH_THINGPLUS_TOKEN_GET},
+            "telemetry": {subjects.AUTH_THINGPLUS_TOKEN_GET},
+            "otosense": {subjects.AUTH_OTOSENSE_TOKEN_GET},
+        }[service]
+    )
+    assert not may_answer(subjects.AUTH_STATE_GET, reply)
+    assert not may_answer("$SRV.PING", reply)
+    assert may_answer(subjects.AUTH_STATE_GET, f"_INBOX_{service}-2.x")

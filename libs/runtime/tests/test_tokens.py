@@ -43,7 +43,7 @@ class Auth:
 async def auth(nats_client, bus):
     client = await bus.connect()
     served = Auth(client, 3600)
-    await client.subscribe(subjects.AUTH_TOKEN_GET, cb=served.answer)
+    await client.subscribe(subjects.AUTH_THINGPLUS_TOKEN_GET, cb=served.answer)
     await client.flush()
     yield served
     await client.close()

@@ -22,7 +22,7 @@ from ferry.contract import subjects
 from ferry.contract.auth import ClientRequest, TokenRequest
 from ferry.runtime import logs
 from ferry.runtime.service import running
-from ferry.runtime.settings import HealthSettings, LogSettings, NatsSettings
+from ferry.runtime.settings import HealthSettings, LogSettings
 from harness.auth import auth_env, get_state, get_token, has_logged, otosense_env, thingplus_env
 from harness.processes import eventually, process, python
 from harness.token_cloud import OTOSENSE_SECRET, PASSWORD, PASSWORD_MD5, SECRET, token_cloud
@@ -77,7 +77,7 @@ async def test_no_secret_shows_in_logs_traces_events_errors_metrics_or_reprs(
     bus, nats_client, cloud, real_logs
 ):
     settings = AuthSettings(
-        nats=NatsSettings(url=bus.url),
+        nats=bus.settings("auth"),
         health=HealthSettings(host="127.0.0.1", port=0),
         thingplus=ThingPlusSettings(
             url=f"{cloud.url}/v2", client_id="id", client_secret=SECRET, username="me", password=PASSWORD
@@ -94,8 +94,8 @@ async def test_no_secret_shows_in_logs_traces_events_errors_metrics_or_reprs(
             said += [repr(token), str(token), repr(token.model_dump())]
         for cloud.echo in (401, 503, 302, 200):
             for name in ("thingplus", "otosense"):
-                rejected = TokenRequest(cloud=name, rejected=1).model_dump_json().encode()
-                raw = await nats_client.request(subjects.AUTH_TOKEN_GET, rejected, timeout=10)
+                rejected = TokenRequest(rejected=1).model_dump_json().encode()
+                raw = await nats_client.request(subjects.AUTH_TOKEN_GET[name], rejected, timeout=10)
                 said.append(f"{raw.headers} {raw.data!r}")
                 said.append(repr(await get_state(nats_client, cloud=name)))
             request = ClientRequest(
@@ -119,7 +119,7 @@ async def test_no_secret_shows_in_logs_traces_events_errors_metrics_or_reprs(
         "[secret]",
         "token.obtained",
         "ferry_auth_attempts",
-        "auth.token",
+        "auth.thingplus.token",
     ):
         assert expected in whole
     assert leaks(whole) == [], [text for text in said if leaks(text)][:1]

@@ -76,7 +76,7 @@ async def test_a_deleted_account_is_a_state_and_not_an_end(bus, nats_client, san
 
 
 def ferry(bus, *arguments: str, stdin: str = "") -> tuple[int, str]:
-    result = CliRunner().invoke(main.ferry, arguments, input=stdin, env={"FERRY_NATS__URL": bus.url})
+    result = CliRunner().invoke(main.ferry, arguments, input=stdin, env=bus.env("operator"))
     return result.exit_code, result.output
 
 

@@ -40,7 +40,7 @@ def settings(bus, cloud, *, otosense=False, **thingplus) -> AuthSettings:
     }
     oto = OtoSenseSettings(url=cloud.url, client_id="oto", client_secret=OTOSENSE_SECRET)
     return AuthSettings(
-        nats=NatsSettings(url=bus.url),
+        nats=bus.settings("auth"),
         health=HealthSettings(host="127.0.0.1", port=0),
         thingplus=ThingPlusSettings(**{**account, **thingplus}),
         otosense=oto if otosense else None,

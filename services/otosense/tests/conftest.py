@@ -14,7 +14,7 @@ from ferry.otosense.app import lifespan
 from ferry.otosense.settings import CloudSettings, FollowSettings, OtoSenseServiceSettings
 from ferry.runtime.requests import ask
 from ferry.runtime.service import Service, running
-from ferry.runtime.settings import HealthSettings, NatsSettings
+from ferry.runtime.settings import HealthSettings
 
 Start = Callable[..., AbstractAsyncContextManager[Service]]
 
@@ -24,7 +24,7 @@ def start(bus, sandbox) -> Start:
     @asynccontextmanager
     async def starting(speed: float = 1.0, timeout_s: float = 2.0) -> AsyncIterator[Service]:
         settings = OtoSenseServiceSettings(
-            nats=NatsSettings(url=bus.url),
+            nats=bus.settings("otosense"),
             health=HealthSettings(host="127.0.0.1", port=0),
             otosense=CloudSettings(url=sandbox.otosense, timeout_s=timeout_s),
             follow=FollowSettings(speed=speed, settle_s=1),

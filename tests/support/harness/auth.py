@@ -33,8 +33,8 @@ async def answer_of(work: Callable[[], Awaitable[R]]) -> R:
 
 
 async def get_token(client: Client, rejected: int | None = None, cloud: Cloud = "thingplus") -> Token:
-    request = TokenRequest(cloud=cloud, rejected=rejected)
-    return await answer_of(lambda: ask(client, subjects.AUTH_TOKEN_GET, request, Token))
+    request, subject = TokenRequest(rejected=rejected), subjects.AUTH_TOKEN_GET[cloud]
+    return await answer_of(lambda: ask(client, subject, request, Token))
 
 
 async def get_state(client: Client, cloud: str = "thingplus") -> CloudState:

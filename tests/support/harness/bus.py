@@ -15,6 +15,7 @@ import nats
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
+from pydantic import SecretStr
 
 from ferry.runtime.settings import NatsSettings
 from ferry.runtime.topology import TopologySettings, apply
@@ -46,8 +47,9 @@ class Bus:
     """Whose certificates it shows, when it speaks TLS."""
 
     async def connect(self, **options: Any) -> Client:
-        """As the harness, which may do everything in Ferry's account."""
-        return await self._as(**{"max_reconnect_attempts": -1, "reconnect_time_wait": 0.2, **options})
+        """As the harness, which may do everything in Ferry's account; services answer it as they do the operator."""
+        chosen = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.2, "inbox_prefix": "_INBOX_operator"}
+        return await self._as(**{**chosen, **options})
 
     async def _as(self, **options: Any) -> Client:
         tls = {"tls": ssl.create_default_context(cafile=str(self.ca))} if self.ca else {}
@@ -61,6 +63,10 @@ class Bus:
         seed = (self.folder / "secrets" / name / "FERRY_NATS__NKEY_SEED").read_text()
         chosen = {"inbox_prefix": f"_INBOX_{name}", **options}
         return await self._as(nkeys_seed_str=seed, **chosen)
+
+    def settings(self, user: str) -> NatsSettings:
+        """What a service in this process needs to come as `user`, with that user's permissions alone."""
+        return NatsSettings(url=self.url, user=user, password=SecretStr(password(user)))
 
     def env(self, user: str) -> dict[str, str]:
         """What a process needs to come as `user`, with that user's permissions alone."""

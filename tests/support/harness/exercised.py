@@ -6,10 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 Rule = tuple[str, str]
-"""`publish`, `subscribe` or `respond`, and the subject that is allowed."""
-RESPOND: Rule = ("respond", "allow_responses")
-
-ACKNOWLEDGEMENT = "$JS.ACK."
+"""`publish` or `subscribe`, and the subject that is allowed."""
 
 USER = re.compile(r'user: "(?P<name>[^"]+)"(?P<rest>.*?)(?=user: "|\Z)', re.DOTALL)
 LIST = re.compile(r"(?P<verb>publish|subscribe): \{ allow: \[(?P<subjects>.*?)\]", re.DOTALL)
@@ -26,8 +23,6 @@ def rules(permissions: Path) -> dict[str, list[Rule]]:
             for part in LIST.finditer(user["rest"])
             for subject in re.findall(r'"([^"]+)"', part["subjects"])
         ]
-        if "allow_responses" in user["rest"]:
-            allowed.append(RESPOND)
         if allowed:
             found[user["name"]] = allowed
     return found
@@ -37,13 +32,8 @@ def unused(permissions: Path, logs: Iterable[str]) -> dict[str, list[Rule]]:
     """What could be taken away: rules without a subject that they alone allow."""
     seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for log in logs:
-        once: set[tuple[str, str]] = set()
         for line in TRACED.finditer(log):
-            whose = (line["user"], line["subject"])
-            if line["subject"].startswith(ACKNOWLEDGEMENT) and whose not in once:
-                once.add(whose)  # a delivery's first answer is what allow_responses allows already
-            else:
-                seen[line["user"]].add((line["verb"].removeprefix("H"), line["subject"]))
+            seen[line["user"]].add((line["verb"].removeprefix("H"), line["subject"]))
     idle: dict[str, list[Rule]] = {}
     for user, allowed in rules(permissions).items():
         needed = {_only(allowed, verb, subject) for verb, subject in seen[user]}
@@ -56,8 +46,6 @@ def _only(allowed: list[Rule], traced: str, subject: str) -> Rule | None:
     """The one rule that allows it; None when several do."""
     verb = {"PUB": "publish", "SUB": "subscribe"}[traced]
     allowing = [rule for rule in allowed if rule[0] == verb and _matches(rule[1], subject)]
-    if not allowing and verb == "publish" and RESPOND in allowed:
-        return RESPOND
     return allowing[0] if len(allowing) == 1 else None
 
 

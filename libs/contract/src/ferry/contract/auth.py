@@ -30,11 +30,10 @@ State = Literal["starting", "ok", "refused", "unavailable", "bad_answer", "uncon
 
 
 class TokenRequest(BaseModel):
-    """`rejected` is the generation that the cloud answered with 401, so that a newer one is due."""
+    """The subject names the cloud. `rejected` is the generation that it refused, so that a newer one is due."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    cloud: Cloud
     rejected: Annotated[int, Field(ge=0)] | None = None
 
 

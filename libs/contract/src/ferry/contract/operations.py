@@ -20,7 +20,8 @@ class Operation:
 OPERATIONS = {
     operation.subject: operation
     for operation in (
-        Operation(subjects.AUTH_TOKEN_GET, auth.TokenRequest, auth.Token),
+        Operation(subjects.AUTH_THINGPLUS_TOKEN_GET, auth.TokenRequest, auth.Token),
+        Operation(subjects.AUTH_OTOSENSE_TOKEN_GET, auth.TokenRequest, auth.Token),
         Operation(subjects.AUTH_STATE_GET, auth.StateRequest, auth.AuthState),
         Operation(subjects.AUTH_CLIENT_CREATE, auth.ClientRequest, auth.Client),
         Operation(subjects.REGISTRY_SITES_LIST, registry.SitesRequest, registry.SiteList),
@@ -45,6 +46,14 @@ OPERATIONS = {
         Operation(subjects.TELEMETRY_DEAD_DISCARD, telemetry.DeadChoice, telemetry.DeadDone),
     )
 }
+
+ASKED_BY_SERVICES: dict[str, frozenset[str]] = {
+    "auth": frozenset(),
+    "registry": frozenset({subjects.AUTH_THINGPLUS_TOKEN_GET}),
+    "telemetry": frozenset({subjects.AUTH_THINGPLUS_TOKEN_GET}),
+    "otosense": frozenset({subjects.AUTH_OTOSENSE_TOKEN_GET}),
+}
+"""What each service asks the others. Nothing else is answered into a service's inbox: somebody else named it."""
 
 EVENTS: dict[str, type[BaseModel]] = {
     **{

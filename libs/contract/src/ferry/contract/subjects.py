@@ -7,7 +7,10 @@ from ferry.contract.ids import is_safe_id, safe_id
 
 PREFIX = "ferry.v1"
 
-AUTH_TOKEN_GET = f"{PREFIX}.auth.token.get"
+AUTH_THINGPLUS_TOKEN_GET = f"{PREFIX}.auth.thingplus.token.get"
+AUTH_OTOSENSE_TOKEN_GET = f"{PREFIX}.auth.otosense.token.get"
+AUTH_TOKEN_GET = {"thingplus": AUTH_THINGPLUS_TOKEN_GET, "otosense": AUTH_OTOSENSE_TOKEN_GET}
+"""By cloud: a permission names the subject, and so gives the token of one cloud."""
 AUTH_STATE_GET = f"{PREFIX}.auth.state.get"
 AUTH_CLIENT_CREATE = f"{PREFIX}.auth.client.create"
 

@@ -72,14 +72,14 @@ class Tokens:
             flight.exception()  # looked at, should all who waited be gone
 
     async def _ask(self, rejected: int | None) -> Token:
-        request = TokenRequest(cloud=self._cloud, rejected=rejected)
+        request, subject = TokenRequest(rejected=rejected), subjects.AUTH_TOKEN_GET[self._cloud]
         until = time.monotonic() + FIRST_ASK_S
         while True:
             asked = time.monotonic()  # the life counts from before the answer, never from after
             last = asked >= until
             timeout_s = ASK_S if last else FIRST_ASK_S
             try:
-                token = await ask(self._client, subjects.AUTH_TOKEN_GET, request, Token, timeout_s=timeout_s)
+                token = await ask(self._client, subject, request, Token, timeout_s=timeout_s)
                 break
             except ProblemError as error:
                 if last or error.problem.type not in PASSING:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import cast
 
 import structlog
@@ -54,7 +55,8 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         return CloudHttp(current.thingplus.url, timeout_s=current.auth.cloud_timeout_s)
 
     handlers = Handlers(keepers, portal)
-    service.serve(subjects.AUTH_TOKEN_GET, TokenRequest, handlers.token)
+    for cloud in keepers:
+        service.serve(subjects.AUTH_TOKEN_GET[cloud], TokenRequest, partial(handlers.token, cloud))
     service.serve(subjects.AUTH_STATE_GET, StateRequest, handlers.state)
     service.serve(subjects.AUTH_CLIENT_CREATE, ClientRequest, handlers.create_client)
     for cloud, keeper in keepers.items():

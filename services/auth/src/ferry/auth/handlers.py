@@ -13,8 +13,8 @@ class Handlers:
         self._keepers = keepers
         self._portal = portal
 
-    async def token(self, request: TokenRequest) -> Token:
-        return await self._keepers[request.cloud].get(request.rejected)
+    async def token(self, cloud: Cloud, request: TokenRequest) -> Token:
+        return await self._keepers[cloud].get(request.rejected)
 
     async def state(self, _: StateRequest) -> AuthState:
         return AuthState(clouds=[keeper.state() for keeper in self._keepers.values()])

@@ -50,7 +50,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     tokens = Tokens(service.nats, "otosense")
     queue, teller = FollowQueue(service.jetstream), EventTeller(service.jetstream)
     await until_laid(service.jetstream, f"KV_{topology.OTOSENSE.name}")
-    store = Bucket(await service.jetstream.key_value(topology.OTOSENSE.name))
+    store = Bucket(service.jetstream, await service.jetstream.key_value(topology.OTOSENSE.name))
     schedule = Schedule(settings.follow.speed)
     async with CloudHttp(settings.otosense.url, timeout_s=settings.otosense.timeout_s) as http:
         cloud = TokenedCloud(OtoSense(http), tokens)

@@ -1,8 +1,10 @@
 """The bucket `ferry-otosense`: `sensors.<sensor>` and `claims.<fingerprint>`, compared by revision."""
 
-from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
+from ferry.contract import topology
 from ferry.contract.ids import safe_id
 from ferry.otosense.records import Claim, ConflictError, Record
 
@@ -12,7 +14,8 @@ WRONG_LAST_SEQUENCE = (10071, 10164)
 class Bucket:
     """Implements Store. Raises nats-py's errors besides ConflictError."""
 
-    def __init__(self, values: KeyValue) -> None:
+    def __init__(self, jetstream: JetStreamContext, values: KeyValue) -> None:
+        self._jetstream = jetstream
         self._values = values
 
     async def read(self, sensor_id: str) -> tuple[Record, int] | None:
@@ -54,8 +57,7 @@ class Bucket:
         return await self._under("claims.")
 
     async def _under(self, prefix: str) -> list[str]:
-        try:
-            keys = await self._values.keys()
-        except NoKeysError:
-            return []
-        return sorted(key.removeprefix(prefix) for key in keys if key.startswith(prefix))
+        """By the stream's subjects: a watch needs a consumer, and leave to make one. Deleted keys are among them."""
+        base = f"$KV.{topology.OTOSENSE.name}.{prefix}"
+        info = await self._jetstream.stream_info(f"KV_{topology.OTOSENSE.name}", subjects_filter=f"{base}>")
+        return sorted(subject.removeprefix(base) for subject in info.state.subjects or {})

@@ -11,10 +11,12 @@ import structlog
 from nats.aio.client import Client
 from opentelemetry.metrics import Meter
 
+from ferry.contract.operations import ASKED_BY_SERVICES
+
 LONGEST_INBOX = 255
 """Characters. The server closes the connection of who sends a line of more than 4 KiB."""
 _TOKEN = r"[!-)+-\-/-=?-~]+"  # noqa: S105 - visible ASCII without a dot and the wildcards * and >
-_INBOX = re.compile(rf"_INBOX(_[!-)+-\-/-=?-~]+)?(\.{_TOKEN})+", re.ASCII)
+_INBOX = re.compile(rf"_INBOX(?:_(?P<user>{_TOKEN}))?(?:\.{_TOKEN})+", re.ASCII)
 _LOG_EVERY_S = 10.0
 _LONGEST_SHOWN = 100
 
@@ -24,6 +26,15 @@ _log = structlog.get_logger(__name__)
 def is_inbox(reply: str) -> bool:
     """Whether it is `_INBOX.…`, as clients of every language make it, or `_INBOX_<user>.…`."""
     return len(reply) <= LONGEST_INBOX and _INBOX.fullmatch(reply) is not None
+
+
+def may_answer(subject: str, reply: str) -> bool:
+    """Whether a request on `subject` may be answered to `reply`: an inbox, and a service's only if it asks for this."""
+    found = _INBOX.fullmatch(reply) if len(reply) <= LONGEST_INBOX else None
+    if found is None:
+        return False
+    asked = ASKED_BY_SERVICES.get(found["user"] or "")
+    return asked is None or subject in asked
 
 
 class Inboxes:
@@ -38,7 +49,7 @@ class Inboxes:
 
     def accept(self, subject: str, reply: str) -> bool:
         """Whether to serve a request on `subject` whose answer is to go to `reply`."""
-        if is_inbox(reply):
+        if may_answer(subject, reply):
             return True
         self._ignored.add(1, {"subject": subject})
         self._since_logged += 1
@@ -48,7 +59,7 @@ class Inboxes:
                 subject=subject,
                 reply=ascii(reply[:_LONGEST_SHOWN]),
                 count=self._since_logged,
-                hint="an answer goes to an inbox (_INBOX.…) alone: use your client's request call",
+                hint="an answer goes to the asker's inbox (_INBOX.…) alone: use your client's request call",
             )
             self._since_logged, self._log_again = 0, now + _LOG_EVERY_S
         return False
