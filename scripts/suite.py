@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 from honcho.manager import Manager
 
 ROOT = Path(__file__).resolve().parent.parent
-RUN = ROOT / ".run"
+RUN = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
 BIN = Path(sys.executable).parent
 SERVICES = ("auth", "registry", "telemetry", "otosense")
 SANDBOX_ACCOUNT = {
@@ -112,7 +112,7 @@ def build(ferry: dict[str, str], home: Path, *, demo: bool) -> tuple[Manager, Pa
         manager.add_process(name, "exec " + shlex.join(command), env={**base, **environment}, cwd=str(ROOT))
 
     python = [sys.executable, "-m"]
-    if demo or not any(url in ferry for url in URLS):
+    if demo or not any(ferry.get(url) for url in URLS):
         port = os.environ.get("SANDBOX_PORT") or str(free_port())
         sandbox = f"http://127.0.0.1:{port}"
         ferry |= {**SANDBOX_ACCOUNT, URLS[0]: f"{sandbox}/v2", URLS[1]: f"{sandbox}/otosense"}

@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import generate_latest
 
-from ferry.auth.accounts import accounts
 from ferry.auth.app import lifespan
+from ferry.auth.credentials.accounts import accounts
 from ferry.auth.settings import AuthSettings, OtoSenseSettings, ThingPlusSettings, TokenSettings
 from ferry.contract import subjects
 from ferry.contract.auth import ClientRequest, TokenRequest

@@ -2,23 +2,21 @@
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
 
 import pytest
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from ferry.auth.accounts import accounts
 from ferry.auth.app import lifespan
-from ferry.auth.bucket import TokensBucket
-from ferry.auth.settings import AuthSettings, OtoSenseSettings, ThingPlusSettings, TokenSettings
-from ferry.auth.shared import Shared, TokenRecord
+from ferry.auth.credentials.accounts import accounts
+from ferry.auth.settings import AuthSettings
+from ferry.auth.tokens.shared import Shared, TokenRecord
 from ferry.contract import subjects
 from ferry.contract.problems import ProblemError
 from ferry.runtime.service import running
-from ferry.runtime.settings import HealthSettings, NatsSettings
-from harness.auth import get_state, get_token
+from harness.auth import get_state, get_token, thingplus_env
+from harness.auth_in_process import auth, bucket_of, settings
 from harness.processes import eventually
-from harness.token_cloud import OTOSENSE_SECRET, PASSWORD, PASSWORD_MD5, SECRET, reply, token_cloud
+from harness.token_cloud import PASSWORD_MD5, SECRET, reply, token_cloud
 
 DAY_S = 86_400.0
 TOKEN_PATH = "/v2/oauth2/token"
@@ -30,32 +28,11 @@ async def cloud():
         yield serving
 
 
-def settings(bus, cloud, *, otosense=False, **thingplus) -> AuthSettings:
-    account = {
-        "url": f"{cloud.url}/v2",
-        "client_id": "id",
-        "client_secret": SECRET,
-        "username": "me",
-        "password": PASSWORD,
-    }
-    oto = OtoSenseSettings(url=cloud.url, client_id="oto", client_secret=OTOSENSE_SECRET)
-    return AuthSettings(
-        nats=bus.settings("auth"),
-        health=HealthSettings(host="127.0.0.1", port=0),
-        thingplus=ThingPlusSettings(**{**account, **thingplus}),
-        otosense=oto if otosense else None,
-        auth=TokenSettings(cloud_timeout_s=1.0),
-    )
+class Unreadable:
+    """Nothing of it is unreadable."""
 
-
-@asynccontextmanager
-async def auth(bus, cloud, **more):
-    async with running("auth", settings(bus, cloud, **more), lifespan) as service:
-        yield service
-
-
-def bucket_of(bus, client) -> TokensBucket:
-    return TokensBucket(client, client.jetstream(), NatsSettings(url=bus.url))
+    def skip(self, key: str, revision: int, why: str) -> None:
+        raise AssertionError(f"{key} at {revision}: {why}")
 
 
 async def problem_of(request) -> ProblemError:
@@ -137,7 +114,20 @@ HOSTILE = {
     "wrong secret": (token_error("incorrect_client_credentials", 401), "refused", "incorrect_client"),
     "wrong user": (token_error("incorrect_user_credentials", 401), "refused", "incorrect_user"),
     "revoked user": (token_error("unauthorized_user", 403), "refused", "unauthorized_user"),
-    "unsupported grant": (token_error("unsupported_grant_type", 501), "refused", "unsupported_grant"),
+    "unsupported grant": (token_error("unsupported_grant_type", 501), "bad_answer", "unsupported_grant"),
+    "no such path": (
+        reply(404, b"<html>no</html>", "Content-Type: text/html"),
+        "bad_answer",
+        "404 with text/html",
+    ),
+    "a portal": (
+        reply(401, b"<html>log in</html>", "Content-Type: text/html"),
+        "bad_answer",
+        "401 with text/html",
+    ),
+    "no such method": (reply(405, b""), "bad_answer", "405 with empty body"),
+    "a proxy": (reply(407, b"log in"), "bad_answer", "407 with untyped body"),
+    "too large": (reply(413, b"{}"), "bad_answer", "413 with"),
     "bare string": (reply(401, b'"Access denied"'), "refused", "Access denied"),
     "no JSON": (reply(200, b"<html>a proxy</html>"), "bad_answer", "not a JSON object"),
     "no token": (reply(200, b'{"token_type":"Bearer"}'), "bad_answer", "no usable access_token"),
@@ -230,8 +220,8 @@ async def test_a_ninety_day_token_in_its_last_days_raises_one_alarm(bus, nats_cl
         refresh_in_s=-16 * DAY_S,
         fingerprint=accounts(chosen)["thingplus"].fingerprint,
     )
-    shared = Shared(bucket_of(bus, nats_client), "thingplus")
-    await shared.write_token(accounts(chosen)["thingplus"].seal, record, 0)
+    shared = Shared(bucket_of(bus, nats_client), "thingplus", Unreadable())
+    await shared.write_token(accounts(chosen)["thingplus"].cipher, record, 0)
     async with auth(bus, cloud) as one, auth(bus, cloud):
         assert (await get_token(nats_client)).generation == 7
 
@@ -305,3 +295,53 @@ async def test_a_late_comer_knows_how_old_the_shared_token_is(bus, nats_client, 
     async with auth(bus, cloud):
         assert (await get_token(nats_client)).expires_in < 3599
     assert cloud.count(TOKEN_PATH) == 1
+
+
+async def rotated(bus, cloud, tmp_path, monkeypatch, first):
+    """Settings as they were read before the file of a secret changed."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    env = {
+        **bus.env("auth"),
+        **thingplus_env(cloud),
+        "FERRY_SECRETS_DIR": str(folder),
+        "FERRY_HEALTH__PORT": "0",
+    }
+    del env["FERRY_THINGPLUS__CLIENT_SECRET"]
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    if first is not None:
+        (folder / "FERRY_THINGPLUS__CLIENT_SECRET").write_text(first)
+    read = AuthSettings()
+    (folder / "FERRY_THINGPLUS__CLIENT_SECRET").write_text(SECRET)
+    return read
+
+
+@pytest.mark.parametrize("first", ["old", None], ids=["changed", "new"])
+async def test_a_secret_rotated_before_the_first_look_is_taken_up(
+    bus, nats_client, cloud, tmp_path, monkeypatch, first
+):
+    """And the one that it was before is asked with by nobody."""
+    read = await rotated(bus, cloud, tmp_path, monkeypatch, first)
+    async with running("auth", read, lifespan):
+        assert (await get_token(nats_client)).generation == 1
+    assert cloud.count(TOKEN_PATH) == 1
+    assert await events_of(nats_client) == []
+
+
+@pytest.mark.parametrize("trouble", ["no text", "gone"])
+async def test_a_directory_that_cannot_be_read_takes_no_credentials_away(
+    bus, nats_client, cloud, tmp_path, monkeypatch, trouble
+):
+    read = await rotated(bus, cloud, tmp_path, monkeypatch, SECRET)
+    quick = read.model_copy(update={"auth": read.auth.model_copy(update={"secrets_poll_s": 0.05})})
+    folder = tmp_path / "secrets"
+    async with running("auth", quick, lifespan):
+        assert (await get_token(nats_client)).generation == 1
+        if trouble == "gone":
+            folder.rename(tmp_path / "away")
+        else:
+            (folder / "FERRY_THINGPLUS__CLIENT_SECRET").write_bytes(b"\xff\xfe")
+        await asyncio.sleep(0.3)
+        assert (await get_state(nats_client)).state == "ok"
+        assert (await get_token(nats_client, rejected=1)).generation == 2

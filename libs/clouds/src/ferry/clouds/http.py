@@ -23,7 +23,7 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 2xx. `json` is None for a body that is none; header names are in lower case."""
+    """What came back. `json` is None for a body that is none; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -89,11 +89,31 @@ class CloudHttp:
         if bearer:
             sent["Authorization"] = f"Bearer {bearer.get_secret_value()}"
             secrets = (*secrets, bearer.get_secret_value())
+        answer = await self.exchange(method, path, headers=sent, params=params, json=json, form=form)
+        if answer.status >= httpx.codes.BAD_REQUEST:
+            raise refusal(
+                answer.status, answer.headers, answer.text, bearer=bearer is not None, secrets=secrets
+            )
+        if not httpx.codes.is_success(answer.status):
+            raise BadAnswerError(answer.status, "a redirect, which is not followed")
+        return answer
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """An answer of any status, for who judges it by itself. Raises UnreachableError and BadAnswerError."""
         try:
             request = self._client.build_request(
                 method,
                 self._base + path,
-                headers=sent,
+                headers=headers,
                 params=params,
                 json=json,
                 data=form,
@@ -106,10 +126,6 @@ class CloudHttp:
             # Their text may carry what was sent: the kind alone is told.
             ambiguous = isinstance(error, httpx.HTTPError) and not isinstance(error, _NOT_SENT)
             raise UnreachableError(type(error).__name__, ambiguous=ambiguous) from None
-        if status >= httpx.codes.BAD_REQUEST:
-            raise refusal(status, received, text, bearer=bearer is not None, secrets=secrets)
-        if not httpx.codes.is_success(status):
-            raise BadAnswerError(status, "a redirect, which is not followed")
         return Answer(status, received, text, parse_json(text))
 
     async def _receive(self, request: httpx.Request) -> tuple[int, dict[str, str], str]:

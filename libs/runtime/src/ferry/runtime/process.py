@@ -16,16 +16,23 @@ from ferry.runtime import logs
 from ferry.runtime.service import CANCEL_S, Lifespan, Service, running
 from ferry.runtime.settings import RuntimeSettings
 from ferry.runtime.signals import STOP_SIGNALS
+from ferry.runtime.unconfigured import CloudName, is_configured, without
 
 Settings = TypeVar("Settings", bound=RuntimeSettings)
 
 _log = structlog.get_logger(__name__)
 
 
-def run(name: str, settings: type[Settings], lifespan: Lifespan) -> None:
-    """A service's main. Exits 2 when its settings are wrong, naming each, never showing a value."""
+def run(name: str, settings: type[Settings], lifespan: Lifespan, *, cloud: CloudName | None = None) -> None:
+    """A service's main. Exits 2 when its settings are wrong, naming each, never showing a value.
+
+    `cloud` is the one that it is of no use without: where that is not configured, it says so to whoever asks.
+    """
+    wanted: type[RuntimeSettings] = settings
+    if cloud and not is_configured(cloud):
+        wanted, lifespan = RuntimeSettings, without(cloud)
     try:
-        chosen = settings()
+        chosen = wanted()
     except ValidationError as error:
         for item in error.errors(include_url=False, include_input=False, include_context=False):
             path = "__".join(str(part).upper() for part in item["loc"])

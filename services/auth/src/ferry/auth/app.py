@@ -8,21 +8,22 @@ from typing import cast
 
 import structlog
 
-from ferry.auth import secrets
-from ferry.auth.accounts import accounts
-from ferry.auth.bucket import TokensBucket
+from ferry.auth.credentials import secret_files
+from ferry.auth.credentials.accounts import accounts
 from ferry.auth.handlers import Handlers
-from ferry.auth.keeper import Keeper
-from ferry.auth.refresh import Refresher
+from ferry.auth.reporting import Reporting
 from ferry.auth.settings import AuthSettings
-from ferry.auth.shared import Shared
-from ferry.auth.telling import Telling
+from ferry.auth.tokens.bucket import TokensBucket
+from ferry.auth.tokens.keeper import Keeper
+from ferry.auth.tokens.refresher import Refresher
+from ferry.auth.tokens.shared import Shared
 from ferry.clouds.http import CloudHttp
-from ferry.contract import subjects
+from ferry.contract import subjects, topology
 from ferry.contract.auth import ClientRequest, Cloud, StateRequest, TokenRequest
 from ferry.contract.problems import ProblemError
 from ferry.runtime.service import Service
 from ferry.runtime.settings import secrets_dir
+from ferry.runtime.unreadable import UnreadableRecords
 
 _log = structlog.get_logger(__name__)
 
@@ -33,13 +34,14 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     _advise(settings)
     replica = uuid.uuid4().hex
     store = TokensBucket(service.nats, service.jetstream, settings.nats)
-    telling = Telling(service.events, service.seen.meter)
+    reporting = Reporting(service.events, service.seen.meter)
     keepers: dict[Cloud, Keeper] = {}
+    unreadable = UnreadableRecords(service.seen.meter, topology.TOKENS.name)
     for cloud, account in accounts(settings).items():
-        shared = Shared(store, cloud)
-        keepers[cloud] = Keeper(account, shared, Refresher(shared, replica, telling))
+        shared = Shared(store, cloud, unreadable)
+        keepers[cloud] = Keeper(account, shared, Refresher(shared, replica, reporting))
         service.ready_checks.append(keepers[cloud].ready)
-    telling.watch(keepers)
+    reporting.watch(keepers)
     current = settings
 
     def take(changed: AuthSettings) -> None:
@@ -59,11 +61,13 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         service.serve(subjects.AUTH_TOKEN_GET[cloud], TokenRequest, partial(handlers.token, cloud))
     service.serve(subjects.AUTH_STATE_GET, StateRequest, handlers.state)
     service.serve(subjects.AUTH_CLIENT_CREATE, ClientRequest, handlers.create_client)
+    # First, so that no keeper asks with a secret that has changed since the settings were read.
+    following = secret_files.follow(
+        secrets_dir(), settings, type(settings), take, settings.auth.secrets_poll_s
+    )
+    service.background(following, "follow-secrets")
     for cloud, keeper in keepers.items():
         service.background(keeper.run(), f"keep-{cloud}")
-    service.background(
-        secrets.follow(secrets_dir(), type(settings), take, settings.auth.secrets_poll_s), "follow-secrets"
-    )
     try:
         yield
     finally:

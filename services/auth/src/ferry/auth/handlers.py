@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from ferry.auth import clients
-from ferry.auth.keeper import Keeper
+from ferry.auth import oauth_clients
+from ferry.auth.tokens.keeper import Keeper
 from ferry.clouds.http import CloudHttp
 from ferry.contract.auth import AuthState, Client, ClientRequest, Cloud, StateRequest, Token, TokenRequest
 
@@ -20,4 +20,4 @@ class Handlers:
         return AuthState(clouds=[keeper.state() for keeper in self._keepers.values()])
 
     async def create_client(self, request: ClientRequest) -> Client:
-        return await clients.create(self._portal, request)
+        return await oauth_clients.create(self._portal, request)

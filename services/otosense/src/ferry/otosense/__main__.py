@@ -10,7 +10,7 @@ from ferry.runtime.process import run  # noqa: E402
 
 
 def main() -> None:
-    run("otosense", OtoSenseServiceSettings, lifespan)
+    run("otosense", OtoSenseServiceSettings, lifespan, cloud="otosense")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from ferry.runtime.process import run  # noqa: E402
 
 
 def main() -> None:
-    run("registry", Settings, lifespan)
+    run("registry", Settings, lifespan, cloud="thingplus")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from ferry.telemetry.settings import Settings  # noqa: E402
 
 
 def main() -> None:
-    run("telemetry", Settings, lifespan)
+    run("telemetry", Settings, lifespan, cloud="thingplus")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,12 @@ from pydantic import SecretStr
 
 from ferry.clouds.errors import BadAnswerError
 from ferry.clouds.grants import Grant, read_grant
-from ferry.clouds.http import CloudHttp
+from ferry.clouds.http import Answer, CloudHttp
+from ferry.clouds.replies import Kind
+from ferry.clouds.thingplus.answers import read_reply
 
+DEFAULT_LIFE_S = 90 * 86_400.0
+"""Thing+ says no life; its guide says 90 days (chapter 1)."""
 SESSION_COOKIE = "dwTPlus"
 _SESSION = re.compile(rf"(?:^|[,;]\s*){SESSION_COOKIE}=([^;,\s]+)")
 
@@ -25,7 +29,7 @@ def md5_of(password: SecretStr) -> SecretStr:
 async def password_grant(
     http: CloudHttp, *, client_id: str, client_secret: SecretStr, username: str, password_md5: SecretStr
 ) -> Grant:
-    """Chapter 4. Raises CloudError's family; RefusedError carries the code of Thing+'s TokenError."""
+    """Chapter 4. Raises CloudError's family; CredentialsRefusedError carries the code of Thing+'s TokenError."""
     client, user = client_secret.get_secret_value(), password_md5.get_secret_value()
     form = {
         "grant_type": "password",
@@ -35,7 +39,14 @@ async def password_grant(
         "password": user,
     }
     secrets = (client, quote_plus(client), user)
-    return read_grant(await http.send("POST", "/oauth2/token", form=form, secrets=secrets))
+    answer = await http.exchange("POST", "/oauth2/token", form=form)
+    return read_grant(answer, own_status, default_life_s=DEFAULT_LIFE_S, secrets=secrets)
+
+
+def own_status(answer: Answer) -> int | None:
+    """The status of an error in Thing+'s own words: its TokenError, its envelope, the bare string of a 401."""
+    reply = read_reply(answer.status, answer.text.encode(errors="replace"))
+    return None if reply.content_type or reply.kind is Kind.DELIVERED else reply.status
 
 
 async def login(http: CloudHttp, login_id: str, password_md5: SecretStr) -> SecretStr:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from ferry.auth.seal import Seal
 from ferry.auth.settings import AuthSettings, OtoSenseSettings, ThingPlusSettings
+from ferry.auth.tokens.cipher import RecordCipher
 from ferry.clouds.grants import Grant
 from ferry.clouds.http import CloudHttp
 from ferry.clouds.otosense_tokens import client_credentials
@@ -19,15 +19,16 @@ _NOWHERE = "https://unset.invalid"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`missing` names the settings that are absent; only without any can `obtain` be called.
+    """`missing` names the settings that are absent; only without any can `obtain` be called. It asks `endpoint`.
 
     `obtain` raises CloudError's family. `fingerprint` tells one set of credentials from another.
     """
 
     cloud: Cloud
+    endpoint: str
     missing: tuple[str, ...]
     fingerprint: str = field(repr=False)
-    seal: Seal = field(repr=False)
+    cipher: RecordCipher = field(repr=False)
     obtain: Callable[[], Coroutine[None, None, Grant]] = field(repr=False)
 
 
@@ -56,7 +57,7 @@ def _thingplus(settings: AuthSettings) -> Account:
                 password_md5=SecretStr(given["PASSWORD"] or ""),
             )
 
-    return _account("thingplus", cloud.url, given, settings, obtain)
+    return _account("thingplus", cloud.url, "/oauth2/token", given, settings, obtain)
 
 
 def _otosense(settings: AuthSettings) -> Account:
@@ -72,12 +73,13 @@ def _otosense(settings: AuthSettings) -> Account:
                 form_encoded=cloud.form_encoded,
             )
 
-    return _account("otosense", cloud.url, given, settings, obtain)
+    return _account("otosense", cloud.url, "/oauth/token", given, settings, obtain)
 
 
 def _account(
     cloud: Cloud,
     url: str,
+    path: str,
     given: dict[str, str | None],
     settings: AuthSettings,
     obtain: Callable[[], Coroutine[None, None, Grant]],
@@ -87,8 +89,12 @@ def _account(
     values = tuple(value or "" for value in given.values())
     fingerprint = hashlib.sha256("\0".join((url, *values)).encode()).hexdigest()
     key = settings.auth.encryption_key
-    seal = Seal.from_key(key.get_secret_value(), cloud) if key else Seal.from_credentials(values, cloud)
-    return Account(cloud, missing, fingerprint, seal, obtain)
+    cipher = (
+        RecordCipher.from_key(key.get_secret_value(), cloud)
+        if key
+        else RecordCipher.from_credentials(values, cloud)
+    )
+    return Account(cloud, url + path, missing, fingerprint, cipher, obtain)
 
 
 def _reveal(secret: SecretStr | None) -> str | None:

@@ -1,10 +1,10 @@
-"""The token in memory."""
+"""The token that a replica has in memory."""
 
 import time
 from dataclasses import dataclass
 
-from ferry.auth import schedule
-from ferry.auth.shared import TokenRecord
+from ferry.auth.tokens import schedule
+from ferry.auth.tokens.shared import TokenRecord
 from ferry.contract.auth import Token
 
 ENDED_S = 0.05
@@ -12,7 +12,7 @@ ENDED_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class CachedToken:
     """`born` is when its record was written, on our monotonic clock; so are the other moments."""
 
     record: TokenRecord

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from pydantic import BaseModel
 
-from ferry.auth import schedule
-from ferry.auth.keeper import Keeper
+from ferry.auth.tokens import schedule
+from ferry.auth.tokens.keeper import Keeper
 from ferry.contract.auth import Cloud, State
 from ferry.runtime.events import Events
 
 
-class Telling:
+class Reporting:
     """`ferry.auth.attempts` counts requests for a token by outcome; `watch` adds the gauges."""
 
     def __init__(self, events: Events, meter: Meter) -> None:

@@ -1,11 +1,11 @@
-"""What the replicas share of one cloud: its token, and how the last attempt to get one went. Both sealed."""
+"""What the replicas share of one cloud: its token, and how the last attempt to get one went. Both encrypted."""
 
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
 
-from ferry.auth.seal import Seal
+from ferry.auth.tokens.cipher import RecordCipher
 from ferry.contract.auth import Cloud, State
 
 
@@ -28,6 +28,12 @@ class Store(Protocol):
     async def read(self, key: str) -> Entry: ...
 
     async def write(self, key: str, value: bytes, revision: int) -> int | None: ...
+
+
+class Unreadable(Protocol):
+    """Counts and logs a record that is skipped."""
+
+    def skip(self, key: str, revision: int, why: str) -> None: ...
 
 
 class _Record(BaseModel):
@@ -70,7 +76,7 @@ R = TypeVar("R", bound=_Record)
 
 @dataclass(frozen=True, slots=True)
 class Seen(Generic[R]):
-    """A record as read; None when absent (`revision` 0) or sealed with another key."""
+    """A record as read; None when absent (`revision` 0) or unreadable, such as one of another key."""
 
     record: R | None
     revision: int
@@ -78,31 +84,36 @@ class Seen(Generic[R]):
 
 
 class Shared:
-    def __init__(self, store: Store, cloud: Cloud) -> None:
+    def __init__(self, store: Store, cloud: Cloud, unreadable: Unreadable) -> None:
         self._store = store
+        self._unreadable = unreadable
         self._token_key = f"{cloud}.token"
         self._attempt_key = f"{cloud}.attempt"
 
-    async def token(self, seal: Seal) -> Seen[TokenRecord]:
-        return await self._read(self._token_key, seal, TokenRecord)
+    async def token(self, cipher: RecordCipher) -> Seen[TokenRecord]:
+        return await self._read(self._token_key, cipher, TokenRecord)
 
-    async def attempt(self, seal: Seal) -> Seen[AttemptRecord]:
-        return await self._read(self._attempt_key, seal, AttemptRecord)
+    async def attempt(self, cipher: RecordCipher) -> Seen[AttemptRecord]:
+        return await self._read(self._attempt_key, cipher, AttemptRecord)
 
-    async def write_token(self, seal: Seal, record: TokenRecord, revision: int) -> int | None:
-        return await self._write(self._token_key, seal, record, revision)
+    async def write_token(self, cipher: RecordCipher, record: TokenRecord, revision: int) -> int | None:
+        return await self._write(self._token_key, cipher, record, revision)
 
-    async def write_attempt(self, seal: Seal, record: AttemptRecord, revision: int) -> int | None:
-        return await self._write(self._attempt_key, seal, record, revision)
+    async def write_attempt(self, cipher: RecordCipher, record: AttemptRecord, revision: int) -> int | None:
+        return await self._write(self._attempt_key, cipher, record, revision)
 
-    async def _read(self, key: str, seal: Seal, kind: type[R]) -> Seen[R]:
+    async def _read(self, key: str, cipher: RecordCipher, kind: type[R]) -> Seen[R]:
         entry = await self._store.read(key)
-        plain = seal.open(key, entry.value) if entry.value else None
-        try:
-            record = kind.model_validate_json(plain) if plain else None
-        except ValidationError:
-            record = None  # another version of Ferry wrote it: as good as sealed with another key
+        record = None
+        if entry.value:
+            plain = cipher.decrypt(key, entry.value)
+            try:
+                record = kind.model_validate_json(plain) if plain is not None else None
+            except ValidationError:
+                self._unreadable.skip(key, entry.revision, "it is another version's")
+            if plain is None:
+                self._unreadable.skip(key, entry.revision, "it was not encrypted with this key")
         return Seen(record, entry.revision, entry.born)
 
-    async def _write(self, key: str, seal: Seal, record: _Record, revision: int) -> int | None:
-        return await self._store.write(key, seal.close(key, record.model_dump_json().encode()), revision)
+    async def _write(self, key: str, cipher: RecordCipher, record: _Record, revision: int) -> int | None:
+        return await self._store.write(key, cipher.encrypt(key, record.model_dump_json().encode()), revision)

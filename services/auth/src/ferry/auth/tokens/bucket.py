@@ -10,7 +10,7 @@ import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from ferry.auth.shared import Entry, StoreError
+from ferry.auth.tokens.shared import Entry, StoreError
 from ferry.contract import topology
 from ferry.runtime import topology as topology_owner
 from ferry.runtime.settings import NatsSettings

@@ -1,7 +1,7 @@
 """Why there is no token, in words for who asks and for who operates."""
 
-from ferry.auth.accounts import Account
-from ferry.auth.shared import AttemptRecord
+from ferry.auth.credentials.accounts import Account
+from ferry.auth.tokens.shared import AttemptRecord
 from ferry.contract.auth import Cloud
 from ferry.contract.problems import ProblemError
 
@@ -12,12 +12,15 @@ _TITLES = {
 }
 
 
-def hint(attempt: AttemptRecord, cloud: Cloud) -> str:
-    prefix = f"FERRY_{cloud.upper()}__"
+def hint(attempt: AttemptRecord, account: Account) -> str:
+    prefix = f"FERRY_{account.cloud.upper()}__"
     if attempt.outcome == "refused":
         return f"correct {prefix}… (a changed file is tried at once); was the account deleted?"
     if attempt.outcome == "bad_answer":
-        return f"does {prefix}URL point at the cloud's API? It is tried again by itself"
+        return (
+            f"auth asked {account.endpoint}: is {prefix}URL the base of the cloud's API, and is there a proxy in "
+            "between? It is tried again by itself"
+        )
     return "it is tried again by itself; a token that is still alive is in use meanwhile"
 
 
@@ -30,10 +33,10 @@ def unconfigured(account: Account) -> ProblemError:
     return ProblemError.of("unconfigured", 503, title, hint=missing(account))
 
 
-def failed(attempt: AttemptRecord, cloud: Cloud) -> ProblemError:
+def failed(attempt: AttemptRecord, account: Account) -> ProblemError:
     kind = f"credentials-{attempt.outcome}".replace("_", "-")
-    title = _TITLES[attempt.outcome].format(cloud)
-    return ProblemError.of(kind, 503, title, detail=attempt.detail, hint=hint(attempt, cloud))
+    title = _TITLES[attempt.outcome].format(account.cloud)
+    return ProblemError.of(kind, 503, title, detail=attempt.detail, hint=hint(attempt, account))
 
 
 def tokens_refused(cloud: Cloud) -> ProblemError:
