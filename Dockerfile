@@ -1,9 +1,11 @@
-# One image a service: docker build --build-arg SERVICE=auth .   (auth, registry, telemetry, otosense, sandbox, runtime)
-# The topology's job: --build-arg SERVICE=runtime --build-arg MODULE=runtime.topology. Pin both bases by digest where your registry gives you one.
+# One image a service: docker build --build-arg SERVICE=auth .   (auth, registry, telemetry, otosense, sandbox, runtime, client)
+# The topology's job is SERVICE=runtime MODULE=runtime.topology, the `ferry` command SERVICE=client: scripts/build_images.py has the
+# list. Pin both bases by digest where your registry gives you one. It builds for amd64 and arm64: every wheel is there for both.
 ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS build
 ARG SERVICE
+ARG VERSION=0.1.0
 WORKDIR /src
 COPY requirements/ requirements/
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/ferry \
@@ -12,12 +14,23 @@ RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/ferry \
       --require-hashes -r "requirements/${SERVICE}.txt"
 COPY libs/ libs/
 COPY services/ services/
+COPY examples/ examples/
+COPY scripts/make_publisher.py scripts/
 # Ours after theirs: a change of code leaves the layer of dependencies alone. A namespace is copied, not built.
 RUN site="$(/opt/ferry/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
-    case "${SERVICE}" in sandbox) ours="" ;; *) ours="libs/contract libs/runtime libs/clouds" ;; esac; \
-    test "${SERVICE}" = runtime || ours="$ours services/${SERVICE}"; \
+    case "${SERVICE}" in \
+      sandbox) ours="services/sandbox" ;; \
+      runtime) ours="libs/contract libs/runtime libs/clouds" ;; \
+      client) ours="libs/contract libs/client" ;; \
+      *) ours="libs/contract libs/runtime libs/clouds services/${SERVICE}" ;; \
+    esac; \
     for part in $ours; do cp -r "$part/src/." "$site/" || exit 1; done; \
-    /opt/ferry/bin/python -m compileall -q "$site/ferry"
+    /opt/ferry/bin/python -m compileall -q "$site/ferry"; \
+    if [ "${SERVICE}" = client ]; then \
+      mkdir -p "$site/ferry_client-${VERSION}.dist-info" /opt/ferry/share/ferry \
+      && printf 'Metadata-Version: 2.1\nName: ferry-client\nVersion: %s\n' "${VERSION}" >"$site/ferry_client-${VERSION}.dist-info/METADATA" \
+      && cp -r examples scripts/make_publisher.py /opt/ferry/share/ferry/; \
+    fi
 
 FROM ${PYTHON}
 ARG SERVICE
@@ -31,6 +44,8 @@ LABEL org.opencontainers.image.title="ferry-${SERVICE}" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/ferry /opt/ferry
 COPY LICENSE /usr/share/doc/ferry/LICENSE
+# What a volume of the sandbox begins as: a folder that its user may write.
+RUN install -d -o 65532 -g 65532 /state
 ENV PATH=/opt/ferry/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -39,6 +54,6 @@ ENV PATH=/opt/ferry/bin:/usr/local/bin:/usr/bin:/bin \
 USER 65532:65532
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-  CMD ["/opt/ferry/bin/python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('FERRY_HEALTH__PORT', '8080') + '/livez', timeout=2)"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+  CMD ["/opt/ferry/bin/python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('FERRY_HEALTH__PORT', '8080') + '/readyz', timeout=2)"]
 ENTRYPOINT ["/opt/ferry/bin/python", "-c", "import os, runpy; runpy.run_module(os.environ['FERRY_MODULE'], run_name='__main__', alter_sys=True)"]

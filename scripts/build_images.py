@@ -17,6 +17,7 @@ SERVICES = ("auth", "registry", "telemetry", "otosense")
 BUILD_ARGUMENTS = {
     **{name: {"SERVICE": name} for name in (*SERVICES, "sandbox")},
     "topology": {"SERVICE": "runtime", "MODULE": "runtime.topology"},
+    "cli": {"SERVICE": "client"},
 }
 VERSION = "0.1.0"
 LIMIT_S = 900

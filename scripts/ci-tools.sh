@@ -1,9 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Python, where it can be had: Chromium for the sandbox's page, kustomize for deploy/k8s.
+# Installs what the tests need beyond Python, where it can be had: Chromium for the sandbox's page, helm and kustomize.
 set -euo pipefail
-
-KUSTOMIZE=sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
-bin="${XDG_CACHE_HOME:-$HOME/.cache}/ferry/bin" # outside the clone: kept from run to run
 
 if ! command -v chromium >/dev/null; then
   if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] && apt-get update -qq; then
@@ -12,9 +9,10 @@ if ! command -v chromium >/dev/null; then
   command -v chromium >/dev/null || echo "NO CHROMIUM: the tests of the sandbox's page will be skipped" >&2
 fi
 
-if ! command -v kubectl kustomize >/dev/null && ! test -x "$bin/kustomize"; then
-  if command -v go >/dev/null; then
-    CGO_ENABLED=0 GOBIN="$bin" timeout 300 go install "$KUSTOMIZE" || true
-  fi
-  test -x "$bin/kustomize" || echo "NEITHER kubectl NOR kustomize: make check will fail in CI" >&2
+# helm for deploy/helm, and kustomize where there is no kubectl: built once, kept outside the clone. The control plane is not built
+# here (`make apiserver`, ten minutes); where it is, its tests run.
+python="$(command -v python3.11 || command -v python3)"
+"$python" scripts/go_tools.py --limit-s 420 helm || echo "NO HELM: the tests of the chart will be skipped" >&2
+if ! "$python" scripts/go_tools.py --found kubectl >/dev/null && ! "$python" scripts/go_tools.py --limit-s 300 kustomize; then
+  echo "NEITHER kubectl NOR kustomize: make check will fail in CI" >&2
 fi

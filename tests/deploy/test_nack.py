@@ -1,6 +1,4 @@
-"""The NACK component brings about what the contract says, and takes the topology's job out."""
-
-import os
+"""NACK's resources bring about what the contract says, and are guarded against what would lose messages."""
 
 import pytest
 from manifests import K8S
@@ -25,17 +23,21 @@ def wanted_stream(thing):
         "discard": config.discard,
         "maxBytes": config.max_bytes,
         "maxMsgSize": config.max_msg_size,
+        "maxMsgs": -1,
+        "maxConsumers": -1,
+        "maxMsgsPerSubject": max(config.max_msgs_per_subject or 0, 0),
+        # said even where it is for ever: what is left out NACK sets to a year
+        "maxAge": f"{config.max_age / 3600:g}h" if config.max_age else "0s",
         "replicas": config.num_replicas,
         "duplicateWindow": f"{config.duplicate_window * 1000:g}ms",
         "denyDelete": config.deny_delete,
+        "denyPurge": bool(config.deny_purge),
+        "allowMsgTtl": bool(config.allow_msg_ttl),
+        "allowMsgSchedules": bool(config.allow_msg_schedules),
         "allowRollup": config.allow_rollup_hdrs,
         "allowDirect": config.allow_direct,
         "preventDelete": True,
     }
-    if config.max_age:
-        spec["maxAge"] = f"{config.max_age / 3600:g}h"
-    if config.max_msgs_per_subject and config.max_msgs_per_subject > 0:
-        spec["maxMsgsPerSubject"] = config.max_msgs_per_subject
     if config.subject_transform:
         spec["subjectTransform"] = {
             "source": config.subject_transform.src,
@@ -54,45 +56,46 @@ def wanted_consumer(consumer):
         "ackWait": f"{config.ack_wait:g}s",
         "maxDeliver": config.max_deliver,
         "maxAckPending": config.max_ack_pending,
+        "replayPolicy": "instant",
         "preventDelete": True,
     }
 
 
 @pytest.fixture(scope="module")
-def with_nack(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("nack")
-    production, nack = (
-        os.path.relpath(K8S / part, folder.resolve()) for part in ("overlays/production", "components/nack")
-    )
-    (folder / "kustomization.yaml").write_text(
-        f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: ferry\n"
-        f"resources: [{production}]\ncomponents: [{nack}]\n"
-    )
-    return rendered_objects(folder)
+def nack():
+    return rendered_objects(K8S / "nack")
 
 
 def specs(objects, kind):
     return [one["spec"] for one in objects if one["kind"] == kind]
 
 
-def test_streams_and_buckets_are_the_contracts(with_nack):
+def test_streams_and_buckets_are_the_contracts(nack):
     wanted = [wanted_stream(one) for one in (*topology.STREAMS, *topology.BUCKETS)]
-    assert {one["name"]: one for one in specs(with_nack, "Stream")} == {one["name"]: one for one in wanted}
+    assert {one["name"]: one for one in specs(nack, "Stream")} == {one["name"]: one for one in wanted}
 
 
-def test_consumers_are_the_contracts(with_nack):
-    assert specs(with_nack, "Consumer") == [wanted_consumer(one) for one in topology.CONSUMERS]
+def test_consumers_are_the_contracts(nack):
+    assert specs(nack, "Consumer") == [wanted_consumer(one) for one in topology.CONSUMERS]
 
 
-def test_nobody_else_owns_the_topology(with_nack, rendered):
-    left = {(one["kind"], one["metadata"]["name"]) for one in with_nack}
-    gone = {(one["kind"], one["metadata"]["name"]) for one in rendered["production"]} - left
-    owned = {("Job", "topology"), ("ServiceAccount", "topology"), ("ExternalSecret", "ferry-topology")}
-    assert gone == owned
+def test_every_limit_of_the_contract_is_said(nack):
+    """A stream of the contract has no field for which NACK would have to guess."""
+    for spec in specs(nack, "Stream"):
+        assert {"maxAge", "maxBytes", "maxMsgs", "maxConsumers", "maxMsgSize", "replicas"} <= spec.keys()
 
 
-def test_they_fit_their_schemas(with_nack):
-    ours = [one for one in with_nack if one["apiVersion"].startswith("jetstream.nats.io/")]
+def test_streams_are_guarded(nack):
+    (policy,) = [one for one in nack if one["kind"] == "ValidatingAdmissionPolicy"]
+    (binding,) = [one for one in nack if one["kind"] == "ValidatingAdmissionPolicyBinding"]
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+    assert binding["spec"]["validationActions"] == ["Deny"]
+    for stream in (one for one in nack if one["kind"] == "Stream"):
+        assert stream["metadata"]["labels"]["app.kubernetes.io/part-of"] == "ferry", "what the guard goes by"
+
+
+def test_they_fit_their_schemas(nack):
+    ours = [one for one in nack if one["apiVersion"].startswith("jetstream.nats.io/")]
     assert len(ours) == len(topology.STREAMS) + len(topology.BUCKETS) + len(topology.CONSUMERS)
     for thing in ours:
         check(thing)

@@ -34,16 +34,22 @@ PODS = {
     "stranger": (OURS, {"app.kubernetes.io/name": "stranger"}),
     "namesake": (OURS, {"app.kubernetes.io/name": "telemetry"}),
     "dns": ({"kubernetes.io/metadata.name": "kube-system"}, {"k8s-app": "kube-dns"}),
+    "dns-on-the-node": ({"kubernetes.io/metadata.name": "kube-system"}, {"k8s-app": "node-local-dns"}),
+    "dns-of-openshift": (
+        {"kubernetes.io/metadata.name": "openshift-dns"},
+        {"dns.operator.openshift.io/daemonset-dns": "default"},
+    ),
     "publisher": ({"kubernetes.io/metadata.name": "shop", "ferry/publishers": "true"}, {}),
     "keda": ({"kubernetes.io/metadata.name": "keda"}, {}),
     "prometheus": ({"kubernetes.io/metadata.name": "monitoring"}, {}),
     "elsewhere": ({"kubernetes.io/metadata.name": "elsewhere"}, {}),
 }
-PORTS = (53, 443, 1883, 4222, 6222, 7777, 8222, 8080, 8090)
+PORTS = (53, 443, 5353, 1883, 4222, 6222, 7777, 8222, 8080, 8090)
 USERS = (*SERVICES, "topology")
 CALLS = (
     {(user, "nats", 4222) for user in USERS}
-    | {(user, "dns", 53) for user in USERS}
+    | {(user, dns, 53) for user in USERS for dns in ("dns", "dns-on-the-node")}
+    | {(user, "dns-of-openshift", 5353) for user in USERS}
     | {("publisher", "nats", 4222), ("nats", "nats", 6222), ("keda", "nats", 8222)}
     | {("prometheus", service, 8080) for service in SERVICES}
     | {("prometheus", "nats", 7777)}
@@ -109,13 +115,18 @@ def test_the_call_graph_and_nothing_else(guarded_overlay):
 
 def test_only_those_who_call_a_cloud_reach_outside_and_only_public_addresses(guarded_overlay):
     outside = {}
+    on_the_node = []
     for policy in (one for one in guarded_overlay if one["kind"] == "NetworkPolicy"):
         for rule in policy["spec"].get("egress", []):
             for peer in (peer for peer in rule["to"] if "ipBlock" in peer):
+                if {item["port"] for item in rule["ports"]} == {53}:
+                    on_the_node.append(peer["ipBlock"])
+                    continue
                 assert [item["port"] for item in rule["ports"]] == [443]
                 outside[peer["ipBlock"]["cidr"]] = set(peer["ipBlock"]["except"])
                 who = {name for name in FERRY if fits(policy["spec"]["podSelector"], FERRY[name])}
                 assert who == CALLS_A_CLOUD
+    assert on_the_node == [{"cidr": "169.254.20.10/32"}]
     assert set(outside) == {"0.0.0.0/0", "::/0"}
     private = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"}
     assert private <= outside["0.0.0.0/0"]

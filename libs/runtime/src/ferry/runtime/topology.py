@@ -32,6 +32,8 @@ from ferry.runtime.migration import Change, RefusedError, consumer_change, repar
 from ferry.runtime.settings import NatsSettings, RuntimeSettings
 
 AGAIN_S = 1.0
+REFUSED = 3
+"""The exit code for what would lose messages: another try ends the same, as with 2 for wrong settings."""
 SMALLEST_DUPLICATE_WINDOW_S = 0.1
 """The server takes no 0; de-duplication is stream-wide, so a publisher could swallow another's reading."""
 
@@ -173,7 +175,7 @@ async def _main(settings: TopologySettings, *, check: bool) -> int:
         )
     except RefusedError as error:
         _say(str(error))
-        return 1
+        return 1 if ended.is_set() else REFUSED
     except APIError as error:  # such as a cluster without room for three replicas
         _say(f"the server refuses: {error.description}")
         return 1
@@ -192,7 +194,7 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
-    """0: all is as it should be (now); 1: it differs, with --check, or was refused; 2: wrong settings."""
+    """0: all is as it should be; 1: it differs (--check), or the server refuses; 2: wrong settings; 3: refused."""
     parser = argparse.ArgumentParser(prog="ferry.runtime.topology", description=__doc__)
     parser.add_argument("--check", action="store_true", help="say what differs, change nothing")
     chosen = parser.parse_args()
