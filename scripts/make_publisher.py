@@ -11,7 +11,6 @@ import secrets as random
 import sys
 from pathlib import Path
 
-import bcrypt
 import nkeys  # type: ignore[import-untyped]
 
 from ferry.contract.ids import safe_id
@@ -60,6 +59,13 @@ def make(name: str, gateways: list[str], publishers: Path, secrets: Path, *, mqt
     fragment = publishers / f"{safe_id(name)}.conf"
     if fragment.exists():
         raise FileExistsError(f"{fragment} is there already: remove it and its line in index.conf first")
+    for kept in ("FERRY_NATS__NKEY_SEED", "MQTT_PASSWORD"):
+        if (secrets / kept).exists():
+            raise FileExistsError(
+                f"{secrets / kept} is there already: move it away, or name another --secrets"
+            )
+    if not (publishers / "index.conf").is_file():
+        raise FileNotFoundError(f"{publishers} has no index.conf: --publishers names deploy/nats/publishers")
     seed = nkeys.encode_seed(random.token_bytes(32), nkeys.PREFIX_BYTE_USER)
     password = random.token_urlsafe(32) if mqtt else None
     text = account(name, nkeys.from_seed(seed).public_key.decode(), gateways, password and _hashed(password))
@@ -76,6 +82,8 @@ def make(name: str, gateways: list[str], publishers: Path, secrets: Path, *, mqt
 
 def _hashed(password: str) -> str:
     """What a password of 256 random bits needs: the cheapest, so that many reconnecting at once cost no server."""
+    import bcrypt  # noqa: PLC0415 - for MQTT alone; the image of `ferry` has none
+
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=4)).decode()
 
 
@@ -100,7 +108,9 @@ def main() -> None:
     try:
         secrets = chosen.secrets or Path(".run/publishers") / safe_id(chosen.name)
         make(chosen.name, chosen.gateways, chosen.publishers, secrets, mqtt=chosen.mqtt)
-    except (ValueError, FileExistsError) as error:
+    except ModuleNotFoundError:
+        sys.exit("make_publisher: --mqtt needs the Python package bcrypt: run it from the repository's .venv")
+    except (ValueError, OSError) as error:
         sys.exit(f"make_publisher: {error}")
     print(f"made: secrets in {secrets}, account in {chosen.publishers}; now reload nats-server, twice")
 

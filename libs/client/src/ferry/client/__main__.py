@@ -2,4 +2,4 @@
 
 from ferry.client.cli.main import main
 
-main(prog_name="ferry")
+main()
