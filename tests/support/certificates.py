@@ -86,3 +86,26 @@ def _certificate(
         builder = builder.add_extension(extension, critical=extension is AUTHORITY)
     made = builder.sign(signer, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+class Authority:
+    """An authority with a key of its own, which may issue certificates and sign those of others."""
+
+    def __init__(self, name: str) -> None:
+        self.name = _name(name)
+        self.key = ec.generate_private_key(ec.SECP256R1())
+
+    @property
+    def root(self) -> str:
+        """Its certificate, signed by itself."""
+        return self.signed_by(self)
+
+    def signed_by(self, other: "Authority", days: int = 3650) -> str:
+        """Its certificate as another authority signs it."""
+        constraints = x509.BasicConstraints(ca=True, path_length=None)
+        return _certificate(self.name, other.name, self.key, other.key, days, constraints)
+
+    def issue(self, common_name: str, days: int = 365) -> str:
+        """A sensor's certificate."""
+        constraints = x509.BasicConstraints(ca=False, path_length=None)
+        return _certificate(_name(common_name), self.name, key("ec"), self.key, days, constraints)

@@ -22,12 +22,14 @@ Start = Callable[..., AbstractAsyncContextManager[Service]]
 @pytest.fixture
 def start(bus, sandbox) -> Start:
     @asynccontextmanager
-    async def starting(speed: float = 1.0, timeout_s: float = 2.0) -> AsyncIterator[Service]:
+    async def starting(
+        speed: float = 1.0, timeout_s: float = 2.0, check_s: float = 900.0
+    ) -> AsyncIterator[Service]:
         settings = OtoSenseServiceSettings(
             nats=bus.settings("otosense"),
             health=HealthSettings(host="127.0.0.1", port=0),
             otosense=CloudSettings(url=sandbox.otosense, timeout_s=timeout_s),
-            follow=FollowSettings(speed=speed, settle_s=1),
+            follow=FollowSettings(speed=speed, settle_s=1, check_s=check_s),
         )
         async with running("otosense", settings, lifespan) as service:
             yield service

@@ -9,7 +9,7 @@ import pytest
 
 from ferry.contract import subjects, topology
 from ferry.contract.otosense import GetSensor, Sensor
-from ferry.otosense.schedule import Schedule
+from ferry.otosense.sensors.schedule import Schedule
 from ferry.runtime.requests import ask
 from harness.processes import eventually
 

@@ -37,6 +37,17 @@ class Answer:
         raise BadAnswerError(self.status, "a body that is not a JSON object")
 
 
+def accepted(answer: Answer, *, bearer: SecretStr | None, secrets: Sequence[str] = ()) -> Answer:
+    """The answer, if it is a 2xx. Raises CloudError's family."""
+    if bearer:
+        secrets = (*secrets, bearer.get_secret_value())
+    if answer.status >= httpx.codes.BAD_REQUEST:
+        raise refusal(answer.status, answer.headers, answer.text, bearer=bearer is not None, secrets=secrets)
+    if not httpx.codes.is_success(answer.status):
+        raise BadAnswerError(answer.status, "a redirect, which is not followed")
+    return answer
+
+
 class CloudHttp:
     """One cloud at `base_url`, such as `https://api.sandbox.thingplus.net/v2`; a context manager.
 
@@ -85,35 +96,31 @@ class CloudHttp:
 
         `path` starts with a slash and its ids are quoted by the caller.
         """
-        sent = {**(headers or {})}
-        if bearer:
-            sent["Authorization"] = f"Bearer {bearer.get_secret_value()}"
-            secrets = (*secrets, bearer.get_secret_value())
-        answer = await self.exchange(method, path, headers=sent, params=params, json=json, form=form)
-        if answer.status >= httpx.codes.BAD_REQUEST:
-            raise refusal(
-                answer.status, answer.headers, answer.text, bearer=bearer is not None, secrets=secrets
-            )
-        if not httpx.codes.is_success(answer.status):
-            raise BadAnswerError(answer.status, "a redirect, which is not followed")
-        return answer
+        answer = await self.exchange(
+            method, path, bearer=bearer, headers=headers, params=params, json=json, form=form
+        )
+        return accepted(answer, bearer=bearer, secrets=secrets)
 
     async def exchange(
         self,
         method: str,
         path: str,
         *,
+        bearer: SecretStr | None = None,
         headers: Mapping[str, str] | None = None,
         params: Params | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
     ) -> Answer:
         """An answer of any status, for who judges it by itself. Raises UnreachableError and BadAnswerError."""
+        sent = {**(headers or {})}
+        if bearer:
+            sent["Authorization"] = f"Bearer {bearer.get_secret_value()}"
         try:
             request = self._client.build_request(
                 method,
                 self._base + path,
-                headers=headers,
+                headers=sent,
                 params=params,
                 json=json,
                 data=form,

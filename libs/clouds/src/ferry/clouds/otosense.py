@@ -5,11 +5,14 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from ferry.clouds.errors import BadAnswerError, RefusedError
-from ferry.clouds.http import Answer, CloudHttp
+from ferry.clouds.errors import BadAnswerError
+from ferry.clouds.http import Answer, CloudHttp, accepted
+from ferry.clouds.words import clean
 from ferry.contract.ids import is_safe_id, safe_id
 
 NOT_FOUND = 404
+LONGEST_TEXT = 100
+"""Characters of a moment or a name, which are kept and shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,19 @@ class OtoSense:
         return _sensor(await self._http.send("POST", "/sensors", bearer=bearer, json={"cert": cert}))
 
     async def get(self, bearer: SecretStr, sensor_id: str) -> CloudSensor | None:
-        """GET /sensors/{sensorId}; None when the cloud knows none, or it is another tenant's."""
-        try:
-            answer = await self._http.send("GET", f"/sensors/{safe_id(sensor_id)}", bearer=bearer)
-        except RefusedError as error:
-            if error.status == NOT_FOUND:
+        """GET /sensors/{sensorId}; None when the cloud says that it has none, or it is another tenant's.
+
+        Only a 404 in OtoSense's own words says so: a proxy's says nothing of the sensor.
+        """
+        answer = await self._http.exchange("GET", f"/sensors/{safe_id(sensor_id)}", bearer=bearer)
+        if answer.status == NOT_FOUND:
+            if isinstance(answer.json, dict) and isinstance(answer.json.get("message"), str):
                 return None
-            raise
-        return _sensor(answer)
+            raise BadAnswerError(NOT_FOUND, "what is not OtoSense's")
+        sensor = _sensor(accepted(answer, bearer=bearer))
+        if sensor.sensor_id != sensor_id:
+            raise BadAnswerError(answer.status, "another sensor than the one asked for")
+        return sensor
 
 
 def _sensor(answer: Answer) -> CloudSensor:
@@ -62,7 +70,7 @@ def _sensor(answer: Answer) -> CloudSensor:
     heard = found.get("lastConnected")
     return CloudSensor(
         sensor_id,
-        str(found.get("provisioned") or ""),
-        str(found.get("provisionedBy") or ""),
-        str(heard) if heard else None,
+        clean(str(found.get("provisioned") or ""), LONGEST_TEXT),
+        clean(str(found.get("provisionedBy") or ""), LONGEST_TEXT),
+        clean(str(heard), LONGEST_TEXT) if heard else None,
     )

@@ -7,17 +7,34 @@ from pydantic import Field
 from ferry.contract.ids import EntityId
 from ferry.contract.model import Message, Request
 
-Stage = Literal["waiting", "connected", "silent"]
+Stage = Literal["waiting", "connected", "silent", "released"]
+"""`released`: the cloud has it no more, so that it can be claimed again, by whoever has its certificate."""
+
+LARGEST_PEM = 64 * 1024
+"""Characters of a certificate chain with all text around it; ten certificates with 4096-bit keys take a third."""
 
 
 class ProvisionSensor(Request):
-    """`cert` is the sensor's X.509 chain in PEM, as the guide's POST /sensors takes it."""
+    """`cert` is the sensor's X.509 chain in PEM, at most 64 KiB, as the guide's POST /sensors takes it."""
 
     cert: str
 
 
 class GetSensor(Request):
     sensor_id: EntityId
+
+
+class ForgetSensor(Request):
+    """Gives a sensor up here. The cloud keeps it: its API has no way to release one."""
+
+    sensor_id: EntityId
+
+
+class ForgottenSensor(Message):
+    """`stage` is what it was in, absent when its record could not be read."""
+
+    sensor_id: EntityId
+    stage: Stage | None = None
 
 
 class ListSensors(Request):
@@ -71,6 +88,20 @@ class SensorConnected(Message):
     last_connected: str
     claimed_at: int
     polls: int
+
+
+class SensorReleased(Message):
+    """`events.otosense.sensor.released`: the cloud has it no more. It can be claimed again."""
+
+    sensor_id: EntityId
+    claimed_at: int
+    hint: str
+
+
+class SensorForgotten(Message):
+    """`events.otosense.sensor.forgotten`: given up here on request."""
+
+    sensor_id: EntityId
 
 
 class SensorSilent(Message):

@@ -28,6 +28,7 @@ REGISTRY_SENSORS_LIST = f"{PREFIX}.registry.sensors.list"
 REGISTRY_CLOUD_IMPORT = f"{PREFIX}.registry.cloud.import"
 
 OTOSENSE_SENSORS_PROVISION = f"{PREFIX}.otosense.sensors.provision"
+OTOSENSE_SENSORS_FORGET = f"{PREFIX}.otosense.sensors.forget"
 OTOSENSE_SENSORS_GET = f"{PREFIX}.otosense.sensors.get"
 OTOSENSE_SENSORS_LIST = f"{PREFIX}.otosense.sensors.list"
 OTOSENSE_FOLLOW = f"{PREFIX}.otosense.follow"

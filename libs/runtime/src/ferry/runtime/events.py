@@ -19,14 +19,23 @@ class Events:
         self._service = service
 
     async def emit(self, noun: str, verb: str, message: BaseModel) -> None:
-        """Raises TypeError for what the contract does not have: nobody could be listening for it."""
+        """Raises TypeError for what the contract does not have."""
+        try:
+            await self.store(noun, verb, message)
+        except TypeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what happened has happened, told or not
+            _log.warning("event.lost", noun=noun, verb=verb, error=type(error).__name__)
+
+    async def store(self, noun: str, verb: str, message: BaseModel) -> None:
+        """The same for who must know that it is stored: raises nats-py's errors.
+
+        Raises TypeError for what the contract does not have: nobody could be listening for it.
+        """
         subject = subjects.event(self._service, noun, verb)
         if not isinstance(message, EVENTS.get(subject, ())):
             raise TypeError(f"the contract has no event {subject} that is a {type(message).__name__}")
         headers: dict[str, str] = {}
         propagate.inject(headers)
         body = message.model_dump_json(exclude_none=True).encode()
-        try:
-            await self._jetstream.publish(subject, body, timeout=5, headers=headers or None)
-        except Exception as error:  # noqa: BLE001 - what happened has happened, told or not
-            _log.warning("event.lost", subject=subject, error=type(error).__name__)
+        await self._jetstream.publish(subject, body, timeout=5, headers=headers or None)

@@ -58,7 +58,7 @@ class OtoSenseSettings(BaseModel):
 
 
 class TokenSettings(BaseModel):
-    """Times in s. `encryption_key` seals the shared tokens: 32 random characters or more, for all replicas.
+    """Times in s. `encryption_key` encrypts the shared tokens: 32 random characters or more, for all replicas.
 
     Without one it is derived from the cloud's own secrets, which the replicas share as well.
     """

@@ -13,18 +13,23 @@ from ferry.clouds.errors import CloudError
 from ferry.clouds.http import CloudHttp
 from ferry.clouds.otosense import CloudSensor, OtoSense
 from ferry.contract import subjects, topology
-from ferry.contract.otosense import GetSensor, ListSensors, ProvisionSensor
+from ferry.contract.otosense import ForgetSensor, GetSensor, ListSensors, ProvisionSensor
 from ferry.contract.problems import ProblemError
-from ferry.otosense.bucket import Bucket
-from ferry.otosense.claims import Claims
-from ferry.otosense.following import Following
+from ferry.otosense.bus.bucket import Bucket
+from ferry.otosense.bus.events import SensorEvents
+from ferry.otosense.bus.queue import FollowQueue
 from ferry.otosense.handlers import Handlers
-from ferry.otosense.queue import EventTeller, FollowQueue
-from ferry.otosense.schedule import Schedule
+from ferry.otosense.sensors.checks import Checks
+from ferry.otosense.sensors.claims import Claims
+from ferry.otosense.sensors.endings import Endings
+from ferry.otosense.sensors.following import Following
+from ferry.otosense.sensors.rounds import Rounds
+from ferry.otosense.sensors.schedule import Schedule
 from ferry.otosense.settings import OtoSenseServiceSettings
 from ferry.runtime.service import Service
 from ferry.runtime.tokens import Tokens
 from ferry.runtime.topology import until_laid
+from ferry.runtime.unreadable import UnreadableRecords
 
 _log = structlog.get_logger(__name__)
 AGAIN_S = 2.0
@@ -47,21 +52,25 @@ class TokenedCloud:
 @asynccontextmanager
 async def lifespan(service: Service) -> AsyncIterator[None]:
     settings = cast("OtoSenseServiceSettings", service.settings)
+    follow = settings.follow
     tokens = Tokens(service.nats, "otosense")
-    queue, teller = FollowQueue(service.jetstream), EventTeller(service.jetstream)
     await until_laid(service.jetstream, f"KV_{topology.OTOSENSE.name}")
-    store = Bucket(service.jetstream, await service.jetstream.key_value(topology.OTOSENSE.name))
-    schedule = Schedule(settings.follow.speed)
+    store = Bucket(service.jetstream, UnreadableRecords(service.seen.meter, topology.OTOSENSE.name))
+    queue, events = FollowQueue(service.jetstream), SensorEvents(service.jetstream, service.events)
+    schedule, endings = Schedule(follow.speed), Endings(store, events)
     async with CloudHttp(settings.otosense.url, timeout_s=settings.otosense.timeout_s) as http:
         cloud = TokenedCloud(OtoSense(http), tokens)
-        claims = Claims(cloud, store, queue, teller, schedule, _now, settings.follow.settle_s)
+        claims = Claims(cloud, store, queue, events, schedule, _now, follow.settle_s)
         handlers = Handlers(claims, store)
         service.serve(subjects.OTOSENSE_SENSORS_PROVISION, ProvisionSensor, handlers.provision)
+        service.serve(subjects.OTOSENSE_SENSORS_FORGET, ForgetSensor, handlers.forget)
         service.serve(subjects.OTOSENSE_SENSORS_GET, GetSensor, handlers.get)
-        service.serve(subjects.OTOSENSE_SENSORS_LIST, ListSensors, handlers.list)
+        service.serve(subjects.OTOSENSE_SENSORS_LIST, ListSensors, handlers.list_sensors)
         service.background(_prepare(tokens, claims), "prepare")
-        following = Following(cloud, store, teller, schedule, _now)
-        work = asyncio.create_task(queue.work(following, settings.follow.concurrency))
+        checks = Checks(cloud, store, endings, follow.check_s, _now)
+        service.background(Rounds(checks, store, follow.check_s).run(), "check")
+        following = Following(cloud, store, queue, endings, schedule, _now)
+        work = asyncio.create_task(queue.work(following.handle, follow.concurrency))
         service.background(asyncio.shield(work), "follow")
         try:
             yield

@@ -1,9 +1,24 @@
 """Requests to otosense: decode, call, answer."""
 
-from ferry.contract.otosense import GetSensor, ListSensors, ProvisionSensor, Sensor, SensorList
-from ferry.contract.problems import ProblemError
-from ferry.otosense.claims import Claims
-from ferry.otosense.records import Store
+import asyncio
+
+from ferry.contract.otosense import (
+    ForgetSensor,
+    ForgottenSensor,
+    GetSensor,
+    ListSensors,
+    ProvisionSensor,
+    Sensor,
+    SensorList,
+)
+from ferry.otosense.sensors import refusals
+from ferry.otosense.sensors.claims import Claims
+from ferry.otosense.sensors.ports import Store
+from ferry.otosense.sensors.records import Record
+
+MOST_BYTES = 512 * 1024
+"""Of a page: it must fit into a message, and a sensor's story may be long."""
+AT_ONCE = 50
 
 
 class Handlers:
@@ -14,18 +29,30 @@ class Handlers:
     async def provision(self, request: ProvisionSensor) -> Sensor:
         return await self._claims.provision(request.cert)
 
-    async def get(self, request: GetSensor) -> Sensor:
-        known = await self._store.read(request.sensor_id)
-        if known is None:
-            hint = "`ferry otosense list` shows those that Ferry has claimed"
-            title = f"Ferry has claimed no sensor {request.sensor_id}"
-            raise ProblemError.of("unknown-sensor", 404, title, field="sensorId", hint=hint)
-        return known[0].sensor
+    async def forget(self, request: ForgetSensor) -> ForgottenSensor:
+        return await self._claims.forget(request.sensor_id)
 
-    async def list(self, request: ListSensors) -> SensorList:
-        after = request.after or ""
-        names = [name for name in await self._store.sensors() if name > after]
-        page = names[: request.limit]
-        found = [await self._store.read(name) for name in page]
-        more = page[-1] if len(names) > len(page) else None
-        return SensorList(items=[one[0].sensor for one in found if one], next=more)
+    async def get(self, request: GetSensor) -> Sensor:
+        stored = await self._store.read(request.sensor_id)
+        if stored.unreadable:
+            raise refusals.unreadable(request.sensor_id)
+        if stored.record is None:
+            raise refusals.unknown(request.sensor_id)
+        return stored.record.sensor
+
+    async def list_sensors(self, request: ListSensors) -> SensorList:
+        """A page of those that can be read, by `limit` and by size."""
+        names = [name for name in await self._store.sensors() if name > (request.after or "")]
+        items: list[Sensor] = []
+        size = 0
+        for start in range(0, len(names), AT_ONCE):
+            for record in await self._read(names[start : start + AT_ONCE]):
+                size += len(record.sensor.model_dump_json())
+                if len(items) == request.limit or (items and size > MOST_BYTES):
+                    return SensorList(items=items, next=items[-1].sensor_id)
+                items.append(record.sensor)
+        return SensorList(items=items)
+
+    async def _read(self, names: list[str]) -> list[Record]:
+        stored = await asyncio.gather(*(self._store.read(name) for name in names))
+        return [one.record for one in stored if one.record]

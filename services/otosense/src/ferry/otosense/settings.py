@@ -19,7 +19,8 @@ class CloudSettings(BaseModel):
 class FollowSettings(BaseModel):
     """`speed` is how many times faster than real the following runs: 1 but in tests and demos.
 
-    A claim without an answer is taken up after `settle_s` (s), when no live request can be at it.
+    A claim without an answer is taken up after `settle_s` (s), when no live request can be at it. A sensor that is not
+    followed is asked about at the cloud every `check_s` (s).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +28,7 @@ class FollowSettings(BaseModel):
     speed: Annotated[float, Field(ge=1)] = 1.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     settle_s: Annotated[float, Field(gt=0)] = 40.0
+    check_s: Annotated[float, Field(ge=1)] = 900.0
 
 
 class OtoSenseServiceSettings(RuntimeSettings):

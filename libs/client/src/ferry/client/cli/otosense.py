@@ -12,15 +12,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from ferry.client.bus import Bus
+from ferry.client.cli.pem_files import read_pem_file
 from ferry.client.cli.running import on_bus
-from ferry.client.cli.terminal import as_json, console, fail, moment, print_json, print_table, safe, say
+from ferry.client.cli.terminal import (
+    as_json,
+    ask_first,
+    console,
+    fail,
+    moment,
+    print_json,
+    print_table,
+    safe,
+    say,
+)
 from ferry.contract import subjects
 from ferry.contract.ids import is_safe_id
-from ferry.contract.otosense import GetSensor, ListSensors, ProvisionSensor, Sensor, SensorList
+from ferry.contract.otosense import (
+    ForgetSensor,
+    ForgottenSensor,
+    GetSensor,
+    ListSensors,
+    ProvisionSensor,
+    Sensor,
+    SensorList,
+)
 from ferry.contract.problems import Problem, ProblemError
 
 SUFFIXES = {".pem", ".crt", ".cer"}
-LARGEST = 256 * 1024
 AT_ONCE = 16
 LOOK_S = 1.0
 MOST_LINES = 20
@@ -70,7 +88,7 @@ def provision(paths: tuple[Path, ...], wait: bool, as_json: bool) -> None:
     on_bus(work)
     if as_json:
         print_json(lines)
-    if any(line.problem or (wait and line.words[0] == "silent") for line in lines):
+    if any(line.problem or (wait and line.words[0] in {"silent", "released"}) for line in lines):
         raise SystemExit(1)
 
 
@@ -112,9 +130,7 @@ def list_(as_json: bool) -> None:
 @as_json
 def show(sensor_id: str, as_json: bool) -> None:
     """Show one sensor and its story so far."""
-    if not is_safe_id(sensor_id):
-        title = "that is no sensor id: letters, digits, '-' and '_', at most 128"
-        fail(ProblemError.of("invalid-request", 400, title, field="sensorId"))
+    _check_id(sensor_id)
 
     async def work(bus: Bus) -> Sensor:
         return await bus.ask(subjects.OTOSENSE_SENSORS_GET, GetSensor(sensor_id=sensor_id), Sensor)
@@ -133,6 +149,38 @@ def show(sensor_id: str, as_json: bool) -> None:
         say(f"  {moment(step.at)} {step.what}")
 
 
+@otosense.command()
+@click.argument("sensor_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def forget(sensor_id: str, yes: bool, as_json: bool) -> None:
+    """Give a sensor up here: it is followed and shown no more.
+
+    The cloud keeps it, for its API has no way to release one. Its certificate claims it again.
+    """
+    _check_id(sensor_id)
+    if not yes and not ask_first(f"Give up {sensor_id} here?"):
+        raise SystemExit(1)
+
+    async def work(bus: Bus) -> ForgottenSensor:
+        request = ForgetSensor(sensor_id=sensor_id)
+        return await bus.ask(subjects.OTOSENSE_SENSORS_FORGET, request, ForgottenSensor)
+
+    forgotten = on_bus(work)
+    if as_json:
+        print_json(forgotten)
+        return
+    say(
+        f"{forgotten.sensor_id} is given up here (it was {forgotten.stage or 'unreadable'}); the cloud keeps it"
+    )
+
+
+def _check_id(sensor_id: str) -> None:
+    if not is_safe_id(sensor_id):
+        title = "that is no sensor id: letters, digits, '-' and '_', at most 128"
+        fail(ProblemError.of("invalid-request", 400, title, field="sensorId"))
+
+
 def _files(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
@@ -147,24 +195,12 @@ async def _claim_all(bus: Bus, lines: list[Line]) -> None:
     async def claim(line: Line) -> None:
         async with turn:
             try:
-                request = ProvisionSensor(cert=_read(Path(line.file)))
+                request = ProvisionSensor(cert=read_pem_file(Path(line.file)))
                 line.sensor = await bus.ask(subjects.OTOSENSE_SENSORS_PROVISION, request, Sensor)
             except ProblemError as error:
                 line.problem = error.problem
 
     await asyncio.gather(*(claim(line) for line in lines))
-
-
-def _read(path: Path) -> str:
-    """Raises ProblemError for a file that is no text or far too long for a certificate."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise ProblemError.of("certificate-too-large", 400, f"the file has more than {LARGEST} bytes")
-        return path.read_text("ascii")
-    except UnicodeDecodeError:
-        raise ProblemError.of("not-pem", 400, "the file is no PEM but binary", hint="PEM is text") from None
-    except OSError as error:
-        raise ProblemError.of("unreadable", 400, f"the file cannot be read: {error.strerror}") from None
 
 
 async def _wait_all(bus: Bus, lines: list[Line]) -> None:

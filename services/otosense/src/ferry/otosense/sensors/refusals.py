@@ -78,3 +78,26 @@ def claimed_already(sensor_id: str, *, ours: bool) -> ProblemError:
         field="cert",
         hint="its owner has to release it, or the credentials are of the wrong tenant",
     )
+
+
+def unknown(sensor_id: str) -> ProblemError:
+    hint = "`ferry otosense list` shows those that Ferry has claimed"
+    title = f"Ferry has claimed no sensor {sensor_id}"
+    return ProblemError.of("unknown-sensor", 404, title, field="sensorId", hint=hint)
+
+
+def unreadable(sensor_id: str) -> ProblemError:
+    return ProblemError.of(
+        "record-unreadable",
+        500,
+        f"the record of sensor {sensor_id} cannot be read",
+        detail="another version of Ferry wrote it, or somebody wrote into the bucket",
+        field="sensorId",
+        hint=f"`ferry otosense forget {sensor_id}`, then provision it again, which finds it at the cloud",
+    )
+
+
+def contended(sensor_id: str) -> ProblemError:
+    return ProblemError.of(
+        "contended", 503, f"the record of sensor {sensor_id} is being changed all the time", hint="try again"
+    )

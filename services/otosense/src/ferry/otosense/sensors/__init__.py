@@ -1,0 +1,1 @@
+"""A sensor's life here, without a transport: claimed, followed, checked, given up."""
