@@ -55,8 +55,8 @@ async def _until_stopped(name: str, settings: RuntimeSettings, lifespan: Lifespa
 
     for number in STOP_SIGNALS:  # not the loop's own handlers: a loop that is blocked would never call them
         signal.signal(number, stop_now)
-    whole = running(name, settings, lifespan)
-    entering = asyncio.create_task(whole.__aenter__(), name="start")
+    context = running(name, settings, lifespan)
+    entering = asyncio.create_task(context.__aenter__(), name="start")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({entering, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not entering.done():
@@ -68,7 +68,7 @@ async def _until_stopped(name: str, settings: RuntimeSettings, lifespan: Lifespa
     await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
     bound.begin()
     stopping.cancel()
-    await whole.__aexit__(None, None, None)
+    await context.__aexit__(None, None, None)
     if failing.done():
         await failing
     failing.cancel()
