@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import time
 from contextlib import asynccontextmanager
-from email.utils import formatdate
 
 import pytest
 from pydantic import SecretStr
@@ -14,10 +13,9 @@ from ferry.clouds.errors import (
     BearerRefusedError,
     RefusedError,
     UnreachableError,
-    clean,
-    parse_retry_after,
 )
 from ferry.clouds.http import CloudHttp
+from ferry.clouds.words import clean
 from harness.processes import free_port
 
 JSON = b"Content-Type: application/json\r\n"
@@ -174,14 +172,6 @@ async def test_a_success_that_is_no_object_is_a_bad_answer():
     async with answering(reply("200 OK", b"<html>hello</html>")) as (url, _):
         with pytest.raises(BadAnswerError, match="not a JSON object"):
             (await ask(url)).object()
-
-
-def test_retry_after_is_seconds_or_a_date():
-    assert parse_retry_after("120") == 120
-    assert parse_retry_after(formatdate(time.time() + 60, usegmt=True)) == pytest.approx(60, abs=2)
-    assert parse_retry_after(formatdate(time.time() - 60, usegmt=True)) == 0
-    assert parse_retry_after("soon") is None
-    assert parse_retry_after(None) is None
 
 
 def test_words_are_short_and_on_one_line():

@@ -51,10 +51,10 @@ class Recording:
         self._http = http
         self.posts = []
 
-    async def send(self, method, path, **more):
+    async def exchange(self, method, path, **more):
         if method == "POST":
             self.posts.append((path, more["json"]))
-        return await self._http.send(method, path, **more)
+        return await self._http.exchange(method, path, **more)
 
 
 @pytest.fixture

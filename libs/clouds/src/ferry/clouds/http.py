@@ -10,7 +10,8 @@ from typing import Any, Self
 import httpx
 from pydantic import SecretStr
 
-from ferry.clouds.errors import BadAnswerError, UnreachableError, parse_json, refusal
+from ferry.clouds.errors import BadAnswerError, UnreachableError, refusal
+from ferry.clouds.words import parse_json
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 """Bytes; 4000 gateways, the longest list of Thing+, take less than half."""
@@ -133,7 +134,7 @@ class CloudHttp:
             # Their text may carry what was sent: the kind alone is told.
             ambiguous = isinstance(error, httpx.HTTPError) and not isinstance(error, _NOT_SENT)
             raise UnreachableError(type(error).__name__, ambiguous=ambiguous) from None
-        return Answer(status, received, text, parse_json(text))
+        return Answer(status, received, text, parse_json(text.encode(errors="replace"))[1])
 
     async def _receive(self, request: httpx.Request) -> tuple[int, dict[str, str], str]:
         response = await self._client.send(request, stream=True)

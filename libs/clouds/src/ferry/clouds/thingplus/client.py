@@ -5,9 +5,12 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from ferry.clouds.errors import BadAnswerError, RefusedError, clean
+from ferry.clouds.errors import BadAnswerError, RefusedError
 from ferry.clouds.http import Answer, CloudHttp
+from ferry.clouds.thingplus.granting import granted
 from ferry.clouds.thingplus.listed import Listed, Registered
+from ferry.clouds.thingplus.paths import device_path, gateway_path, sensor_path
+from ferry.clouds.words import clean
 from ferry.contract.auth import Token
 from ferry.contract.ids import safe_id
 from ferry.contract.registry import Device, Gateway, GatewayModel, Sensor, Site
@@ -24,13 +27,14 @@ class Tokens(Protocol):
 class ThingPlus:
     """Every method raises CloudError's family, and what `tokens` raises when there is none."""
 
-    def __init__(self, http: CloudHttp, tokens: Tokens) -> None:
+    def __init__(self, http: CloudHttp, tokens: Tokens, *, accept_any_json: bool = False) -> None:
         self._http = http
+        self._accept_any_json = accept_any_json
         self._tokens = tokens
 
     async def sites(self) -> list[Site]:
         """Guide, chapter 5.1."""
-        return [Site.model_validate(item) for item in _items(await self._call("GET", "/sites"))]
+        return [_parsed(Site, item) for item in _items(await self._call("GET", "/sites"))]
 
     async def gateway_model(self, model: str) -> GatewayModel:
         """Guide, chapter 5.2."""
@@ -65,7 +69,7 @@ class ThingPlus:
 
     async def register_device(self, wanted: Device) -> Device:
         """Guide, chapter 6. Its reply shows a gateway: what has another id or owner is confirmed by a GET."""
-        data = _data(await self._call("POST", f"{_of(wanted.owner)}/devices", _device_body(wanted)))
+        data = _data(await self._call("POST", f"{gateway_path(wanted.owner)}/devices", _device_body(wanted)))
         if data.get("id") == wanted.id and data.get("owner") == wanted.owner:
             return _parsed(Device, data)
         found = await self.device(wanted.owner, wanted.id)
@@ -75,19 +79,48 @@ class ThingPlus:
 
     async def register_sensor(self, wanted: Sensor) -> Sensor:
         """Guide, chapter 7."""
-        data = _data(await self._call("POST", f"{_of(wanted.owner)}/sensors", _sensor_body(wanted)))
+        data = _data(await self._call("POST", f"{gateway_path(wanted.owner)}/sensors", _sensor_body(wanted)))
         return _parsed(Sensor, {**data, "owner": wanted.owner})
 
+    async def update_gateway(self, wanted: Gateway) -> Gateway:
+        """PUT of the whole entity as the cloud shows it, with Ferry's fields changed. RefusedError 404: not there."""
+        changes = {"name": wanted.name, "reportInterval": wanted.report_interval, "_site": wanted.site_id}
+        return _gateway(await self._update(gateway_path(wanted.id), changes))
+
+    async def update_device(self, wanted: Device) -> Device:
+        """The same for a device."""
+        changes = {"name": wanted.name, "model": wanted.model}
+        data = await self._update(device_path(wanted.owner, wanted.id), changes)
+        return _parsed(Device, {**data, "owner": wanted.owner})
+
+    async def update_sensor(self, wanted: Sensor) -> Sensor:
+        """The same for a sensor."""
+        changes = {name: value for name, value in _sensor_body(wanted).items() if name != "reqId"}
+        data = await self._update(sensor_path(wanted.owner, wanted.id), changes)
+        return _parsed(Sensor, {**data, "owner": wanted.owner})
+
+    async def delete_gateway(self, gateway: str) -> bool:
+        """False when it was gone already: Thing+'s own 404."""
+        return await self._delete(gateway_path(gateway))
+
+    async def delete_device(self, owner: str, device: str) -> bool:
+        """The same for a device."""
+        return await self._delete(device_path(owner, device))
+
+    async def delete_sensor(self, owner: str, sensor: str) -> bool:
+        """The same for a sensor."""
+        return await self._delete(sensor_path(owner, sensor))
+
     async def gateway(self, gateway: str) -> Gateway | None:
-        data = await self._find(_of(gateway))
+        data = await self._find(gateway_path(gateway))
         return None if data is None else _gateway(data)
 
     async def device(self, owner: str, device: str) -> Device | None:
-        data = await self._find(f"{_of(owner)}/devices/{safe_id(device)}")
+        data = await self._find(device_path(owner, device))
         return None if data is None else _parsed(Device, {**data, "owner": owner})
 
     async def sensor(self, owner: str, sensor: str) -> Sensor | None:
-        data = await self._find(f"{_of(owner)}/sensors/{safe_id(sensor)}")
+        data = await self._find(sensor_path(owner, sensor))
         return None if data is None else _parsed(Sensor, {**data, "owner": owner})
 
     async def gateways(self, page: int, count: int) -> Listed[Gateway]:
@@ -96,11 +129,11 @@ class ThingPlus:
         return _listed(items, _gateway, more=len(items) == count)
 
     async def devices(self, owner: str) -> Listed[Device]:
-        found = await self._all(f"{_of(owner)}/devices")
+        found = await self._all(f"{gateway_path(owner)}/devices")
         return _listed(found, lambda item: _parsed(Device, {**item, "owner": owner}))
 
     async def sensors(self, owner: str) -> Listed[Sensor]:
-        found = await self._all(f"{_of(owner)}/sensors")
+        found = await self._all(f"{gateway_path(owner)}/sensors")
         return _listed(found, lambda item: _parsed(Sensor, {**item, "owner": owner}))
 
     async def _all(self, path: str) -> list[dict[str, Any]]:
@@ -113,6 +146,27 @@ class ThingPlus:
             if len(items) < PAGE:
                 return found
             page += 1
+
+    async def _update(self, path: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """What Ferry does not know of the entity is sent back as it was read, so that it stays."""
+        there = _data(await self._call("GET", path))
+        body = {
+            **there,
+            **{name: value for name, value in changes.items() if not _alike(there.get(name), value)},
+        }
+        data = _data(await self._call("PUT", path, body))
+        if data.get("id") == there.get("id"):
+            return data
+        return _data(await self._call("GET", path))  # an answer of another kind: what is there now counts
+
+    async def _delete(self, path: str) -> bool:
+        try:
+            await self._call("DELETE", path)
+        except RefusedError as error:
+            if error.status == NOT_FOUND:
+                return False
+            raise
+        return True
 
     async def _find(self, path: str) -> dict[str, Any] | None:
         try:
@@ -130,13 +184,12 @@ class ThingPlus:
         params: dict[str, int] | None = None,
     ) -> Answer:
         async def call(token: Token) -> Answer:
-            return await self._http.send(method, path, bearer=token.access_token, json=body, params=params)
+            bearer = token.access_token.get_secret_value()
+            headers = {"Authorization": f"Bearer {bearer}"}
+            answer = await self._http.exchange(method, path, headers=headers, json=body, params=params)
+            return granted(answer, secrets=(bearer,), accept_any_json=self._accept_any_json)
 
         return await self._tokens.with_token(call)
-
-
-def _of(gateway: str) -> str:
-    return f"/gateways/{safe_id(gateway)}"
 
 
 def _device_body(wanted: Device) -> dict[str, str]:
@@ -176,18 +229,31 @@ def _items(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _gateway(data: dict[str, Any]) -> Gateway:
-    return _parsed(Gateway, {**data, "siteId": str(data.get("_site", ""))})
+    return _parsed(Gateway, {**data, "siteId": data.get("_site", "")})
 
 
-P = TypeVar("P", Gateway, Device, Sensor, GatewayModel)
+P = TypeVar("P", Gateway, Device, Sensor, GatewayModel, Site)
+_TEXTS = ("id", "owner", "name", "model", "siteId", "deviceId", "type", "driverName", "category")
 
 
 def _parsed(kind: type[P], data: dict[str, Any]) -> P:
+    """Texts may come as numbers: Thing+ writes the same field either way."""
+    numbers = {name: str(data[name]) for name in _TEXTS if _is_number(data.get(name))}
     try:
-        return kind.model_validate(data)
+        return kind.model_validate({**data, **numbers})
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False)[:5])
         raise BadAnswerError(200, f"a {kind.__name__} that lacks or garbles {fields}") from None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18
+
+
+def _alike(there: Any, wanted: Any) -> bool:
+    """Thing+ shows numbers as strings: what is the same is sent back as it was shown."""
+    comparable = isinstance(there, str) or _is_number(there)
+    return there == wanted or (comparable and str(there) == str(wanted))
 
 
 def _listed(

@@ -1,0 +1,28 @@
+"""An answer of Thing+ to a call with a bearer token: granted, or the error that it is."""
+
+from collections.abc import Sequence
+
+from ferry.clouds.errors import BadAnswerError, BearerRefusedError, RefusedError
+from ferry.clouds.http import Answer
+from ferry.clouds.replies import Kind
+from ferry.clouds.retry_after import retry_after_s
+from ferry.clouds.thingplus.answers import read_reply
+
+
+def granted(answer: Answer, *, secrets: Sequence[str] = (), accept_any_json: bool = False) -> Answer:
+    """The answer, if it is a 2xx in Thing+'s own words. Raises CloudError's family."""
+    reply = read_reply(
+        answer.status,
+        answer.text.encode(errors="replace"),
+        answer.headers.get("content-type", ""),
+        accept_any_json=accept_any_json,
+        secrets=secrets,
+    )
+    if reply.kind is Kind.DELIVERED:
+        return answer
+    if reply.kind is Kind.FOREIGN:
+        raise BadAnswerError(reply.status, reply.words.removeprefix(f"{reply.status} "))
+    kind = BearerRefusedError if reply.kind is Kind.BEARER else RefusedError
+    said = reply.message or (f"{reply.content_type}: not Thing+'s" if reply.content_type else "(no words)")
+    wait_s = retry_after_s(answer.headers.get("retry-after"), answer.headers.get("date"))
+    raise kind(reply.status, reply.code, said, wait_s)
