@@ -43,7 +43,7 @@ TARGETS = {
     "a cluster's own subject": "$SYS.REQ.SERVER.PING",
     "a wildcard": "_INBOX_operator.>",
 }
-OTHERS_INBOXES = ("_INBOX.x", "_INBOX_bob.x", "_INBOX_topology.x", "_INBOX_operators.x")
+OTHERS_INBOXES = ("_INBOX_bob.x", "_INBOX_topology.x", "_INBOX_operators.x")
 """An inbox by its form, so a service answers; the server lets it reach those alone who may ask it."""
 ASKED = [
     (subjects.AUTH_STATE_GET, {}),

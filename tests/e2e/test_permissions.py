@@ -159,6 +159,8 @@ async def journey(bus, sandbox, operator, alice, harness):
     await told_before_a_crash(harness, await claimed_and_connected(operator, sandbox, "0000S111A"))
     await ask(operator, subjects.AUTH_STATE_GET)
     await ask(operator, "$SRV.PING.ferry-auth")
+    for service in SERVICES:  # a user that a site adds, with a client's own inbox
+        await ask(harness, f"$SRV.PING.ferry-{service}")
     portal = {"loginId": USERNAME, "password": hashlib.md5(PASSWORD.encode()).hexdigest()}
     await ask(
         operator, subjects.AUTH_CLIENT_CREATE, name="F", reqId="f", clientSecret="secret-of-f", **portal

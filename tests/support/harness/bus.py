@@ -47,9 +47,8 @@ class Bus:
     """Whose certificates it shows, when it speaks TLS."""
 
     async def connect(self, **options: Any) -> Client:
-        """As the harness, which may do everything in Ferry's account; services answer it as they do the operator."""
-        chosen = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.2, "inbox_prefix": "_INBOX_operator"}
-        return await self._as(**{**chosen, **options})
+        """As the harness, which may do everything in Ferry's account, with every client's own inbox."""
+        return await self._as(**{"max_reconnect_attempts": -1, "reconnect_time_wait": 0.2, **options})
 
     async def _as(self, **options: Any) -> Client:
         tls = {"tls": ssl.create_default_context(cafile=str(self.ca))} if self.ca else {}
