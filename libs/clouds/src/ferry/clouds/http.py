@@ -1,16 +1,22 @@
 """HTTP to a cloud: a whole answer or a typed error, within bounds of time and memory, never elsewhere."""
 
 import asyncio
+import os
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
 from ferry.clouds.errors import BadAnswerError, UnreachableError, refusal
+from ferry.clouds.network.failures import texts_of, why_no_answer
+from ferry.clouds.network.proxies import Proxy
+from ferry.clouds.network.way import Network, read_network
 from ferry.clouds.words import parse_json
 
 LARGEST_ANSWER = 4 * 1024 * 1024
@@ -55,13 +61,29 @@ class CloudHttp:
     Whatever a call sends as a secret is blotted out of the words that the cloud answers with.
     """
 
-    def __init__(self, base_url: str, *, timeout_s: float = 10.0, largest: int = LARGEST_ANSWER) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float = 10.0,
+        largest: int = LARGEST_ANSWER,
+        network: Network | None = None,
+    ) -> None:
+        """`network` is read from the environment unless given. Raises NetworkSettingError."""
+        network = network or read_network(os.environ)
+        proxy = network.proxy_for(base_url)
         self._base = base_url.rstrip("/")
+        self._host = urlsplit(base_url).hostname or ""
+        self._proxy = proxy.shown if proxy else ""
         self._timeout_s = timeout_s
         self._largest = largest
+        tls = network.tls_context()
         self._client = httpx.AsyncClient(
             timeout=timeout_s,
             follow_redirects=False,
+            trust_env=False,  # its reading of NO_PROXY fails on networks; ours is the hot path's as well
+            proxy=_through(proxy, tls) if proxy else None,
+            verify=tls,
             # A cancelled request may leak its pool slot for ever (httpcore#1093): no slot is waited for.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             # No compression: a few kilobytes could unpack to gigabytes.
@@ -131,9 +153,10 @@ class CloudHttp:
         except TimeoutError:
             raise UnreachableError(f"not within {self._timeout_s:g} s", ambiguous=True) from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as error:
-            # Their text may carry what was sent: the kind alone is told.
+            # Their text may carry what was sent: only what it is recognised as is told.
             ambiguous = isinstance(error, httpx.HTTPError) and not isinstance(error, _NOT_SENT)
-            raise UnreachableError(type(error).__name__, ambiguous=ambiguous) from None
+            why = why_no_answer(texts_of(error), host=self._host, proxy=self._proxy)
+            raise UnreachableError(why, ambiguous=ambiguous) from None
         return Answer(status, received, text, parse_json(text.encode(errors="replace"))[1])
 
     async def _receive(self, request: httpx.Request) -> tuple[int, dict[str, str], str]:
@@ -150,3 +173,7 @@ class CloudHttp:
             await response.aclose()
         headers = {name.lower(): value for name, value in response.headers.items()}
         return response.status_code, headers, body.decode(errors="replace")
+
+
+def _through(proxy: Proxy, tls: ssl.SSLContext) -> httpx.Proxy:
+    return httpx.Proxy(proxy.url, ssl_context=tls if proxy.url.startswith("https:") else None)

@@ -1,10 +1,12 @@
 """What auth reads: the two clouds' credentials, from the environment or from files."""
 
+import os
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from ferry.clouds.network.way import read_network
 from ferry.runtime.settings import RuntimeSettings
 
 
@@ -79,4 +81,10 @@ class AuthSettings(RuntimeSettings):
     def _some_cloud(self) -> Self:
         if self.thingplus is None and self.otosense is None:
             raise ValueError("no cloud is set: give FERRY_THINGPLUS__URL, FERRY_OTOSENSE__URL or both")
+        return self
+
+    @model_validator(mode="after")
+    def _network_is_usable(self) -> Self:
+        """Proxies and authorities come from the environment (docs/deployment.md)."""
+        read_network(os.environ)
         return self

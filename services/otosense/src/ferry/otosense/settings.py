@@ -1,9 +1,11 @@
 """What otosense reads: where the cloud is, and how it follows."""
 
-from typing import Annotated
+import os
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ferry.clouds.network.way import read_network
 from ferry.runtime.settings import RuntimeSettings
 
 
@@ -34,3 +36,9 @@ class FollowSettings(BaseModel):
 class OtoSenseServiceSettings(RuntimeSettings):
     otosense: CloudSettings
     follow: FollowSettings = FollowSettings()
+
+    @model_validator(mode="after")
+    def _network_is_usable(self) -> Self:
+        """Proxies and authorities come from the environment (docs/deployment.md)."""
+        read_network(os.environ)
+        return self

@@ -1,7 +1,11 @@
 """What the registry reads from the environment."""
 
-from pydantic import BaseModel, ConfigDict
+import os
+from typing import Self
 
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from ferry.clouds.network.way import read_network
 from ferry.runtime.settings import RuntimeSettings
 
 
@@ -16,3 +20,9 @@ class CloudSettings(BaseModel):
 
 class Settings(RuntimeSettings):
     thingplus: CloudSettings
+
+    @model_validator(mode="after")
+    def _network_is_usable(self) -> Self:
+        """Proxies and authorities come from the environment (docs/deployment.md)."""
+        read_network(os.environ)
+        return self

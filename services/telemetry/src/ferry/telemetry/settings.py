@@ -1,7 +1,11 @@
 """What telemetry reads from the environment."""
 
-from pydantic import BaseModel, ConfigDict, Field
+import os
+from typing import Self
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ferry.clouds.network.way import read_network
 from ferry.runtime.settings import RuntimeSettings
 
 
@@ -51,3 +55,9 @@ class JourneySettings(BaseModel):
 class Settings(RuntimeSettings):
     thingplus: CloudSettings
     telemetry: JourneySettings = JourneySettings()
+
+    @model_validator(mode="after")
+    def _network_is_usable(self) -> Self:
+        """Proxies and authorities come from the environment (docs/deployment.md)."""
+        read_network(os.environ)
+        return self
