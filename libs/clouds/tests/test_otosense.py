@@ -1,58 +1,47 @@
-"""OtoSense's client against a real socket that answers what it is told."""
+"""A claim that OtoSense granted stays one, whatever id it shows."""
 
+import asyncio
 import json
 
 import pytest
 from pydantic import SecretStr
 
-from ferry.clouds.errors import BadAnswerError, BearerRefusedError, RefusedError
+from ferry.clouds.errors import BadAnswerError
 from ferry.clouds.http import CloudHttp
-from ferry.clouds.otosense import OtoSense
-from harness.token_cloud import reply, token_cloud
-
-TOKEN = SecretStr("token")
-SENSOR = {"sensorId": "S1", "provisioned": "2020-08-18T18:43:35.713Z", "provisionedBy": "key"}
+from ferry.clouds.otosense import ClaimedError, OtoSense
 
 
-async def got(answer: bytes):
-    async with token_cloud() as cloud:
-        cloud.answer = answer
-        async with CloudHttp(cloud.url) as http:
-            return await OtoSense(http).get(TOKEN, "S1")
+async def provision(body: bytes, status: str = "200 OK"):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+        )
+        await writer.drain()
+        writer.close()
 
-
-def said(body: object, status: int = 200) -> bytes:
-    return reply(status, json.dumps(body).encode())
-
-
-async def test_a_404_in_its_own_words_is_a_sensor_that_is_not_there():
-    assert await got(said({"message": "sensor S1 is not provisioned"}, 404)) is None
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, CloudHttp(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as http:
+        return await OtoSense(http).provision(SecretStr("t"), "cert")
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>no route</html>", b"{}", b'"Not Found"', b'{"error":"no route"}', b"[]"]
+    "sensor_id", ["0000.S111A", "a/b", "..", "", "\x1b[2J", "x" * 1000, None, 7, ["a"], {}]
 )
-async def test_another_404_says_nothing_of_the_sensor(body):
-    with pytest.raises(BadAnswerError, match="404 with what is not OtoSense's"):
-        await got(reply(404, body))
+@pytest.mark.parametrize("status", ["200 OK", "201 Created"])
+async def test_an_id_that_cannot_be_used_is_a_claim_all_the_same(sensor_id, status):
+    with pytest.raises(ClaimedError) as claimed:
+        await provision(json.dumps({"sensorId": sensor_id}).encode(), status)
+    assert str(claimed.value).isprintable()
+    assert len(str(claimed.value)) < 250
 
 
-async def test_an_answer_about_another_sensor_is_no_answer():
-    with pytest.raises(BadAnswerError, match="another sensor"):
-        await got(said({**SENSOR, "sensorId": "S2"}))
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null"])
+async def test_a_page_of_a_proxy_is_no_claim(body):
+    with pytest.raises(BadAnswerError) as bad:
+        await provision(body)
+    assert not isinstance(bad.value, ClaimedError)
 
 
-async def test_texts_of_the_cloud_are_kept_short_and_printable():
-    found = await got(said({**SENSOR, "provisionedBy": "\x1b[31m" + "x" * 10_000, "lastConnected": 7}))
-    assert found.provisioned_by.isprintable()
-    assert len(found.provisioned_by) <= 100
-    assert found.last_connected == "7"
-
-
-async def test_refusals_stay_what_they_are():
-    with pytest.raises(BearerRefusedError):
-        await got(said({"message": "Unauthorized"}, 401))
-    with pytest.raises(RefusedError):
-        await got(said({"message": "busy"}, 503))
-    with pytest.raises(BadAnswerError):
-        await got(reply(302, b"", "Location: /elsewhere"))
+async def test_an_id_is_read():
+    assert (await provision(b'{"sensorId":"0000S111A"}')).sensor_id == "0000S111A"

@@ -89,6 +89,17 @@ async def test_another_tenants_sensor_and_another_certificate_are_clear_errors(
             await provision(certificates.chain("0000S222B"))
 
 
+@pytest.mark.parametrize("body", [{"sensorId": "0000.S111A"}, {"provisioned": "2020-08-18T18:43:35.713Z"}])
+async def test_a_claim_whose_id_cannot_be_used_is_told_as_a_claim(auth, start, provision, sandbox, body):
+    async with start():
+        await sandbox.fault(
+            match={"method": "POST", "path": "/sensors"}, kind="status", status=200, body=body
+        )
+        with pytest.raises(ProblemError, match="OtoSense has claimed the sensor") as claimed:
+            await provision(certificates.chain(SENSOR))
+    assert "do not send it again" in str(claimed.value.problem.hint)
+
+
 async def test_a_bad_certificate_reaches_no_cloud(auth, start, provision, posts):
     async with start():
         with pytest.raises(ProblemError, match="no PEM certificate"):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -36,6 +37,10 @@ class CloudSensor:
             return True
 
 
+class ClaimedError(BadAnswerError):
+    """The cloud has claimed the sensor (2xx), and showed no id that can be used: asking again changes nothing."""
+
+
 class OtoSense:
     """Both methods raise CloudError's family; none of them repeats anything."""
 
@@ -43,8 +48,12 @@ class OtoSense:
         self._http = http
 
     async def provision(self, bearer: SecretStr, cert: str) -> CloudSensor:
-        """POST /sensors."""
-        return _sensor(await self._http.send("POST", "/sensors", bearer=bearer, json={"cert": cert}))
+        """POST /sensors. Raises ClaimedError besides."""
+        answer = await self._http.send("POST", "/sensors", bearer=bearer, json={"cert": cert})
+        if isinstance(answer.json, dict) and not _has_id(answer.json):
+            shown = clean(repr(answer.json.get("sensorId")), LONGEST_TEXT)
+            raise ClaimedError(answer.status, f"the sensorId {shown}, which cannot be used")
+        return _sensor(answer)
 
     async def get(self, bearer: SecretStr, sensor_id: str) -> CloudSensor | None:
         """GET /sensors/{sensorId}; None when the cloud says that it has none, or it is another tenant's.
@@ -64,13 +73,17 @@ class OtoSense:
 
 def _sensor(answer: Answer) -> CloudSensor:
     found = answer.object()
-    sensor_id = found.get("sensorId")
-    if not isinstance(sensor_id, str) or not is_safe_id(sensor_id):
+    if not _has_id(found):
         raise BadAnswerError(answer.status, "no usable sensorId")
     heard = found.get("lastConnected")
     return CloudSensor(
-        sensor_id,
+        found["sensorId"],
         clean(str(found.get("provisioned") or ""), LONGEST_TEXT),
         clean(str(found.get("provisionedBy") or ""), LONGEST_TEXT),
         clean(str(heard), LONGEST_TEXT) if heard else None,
     )
+
+
+def _has_id(found: dict[str, Any]) -> bool:
+    sensor_id = found.get("sensorId")
+    return isinstance(sensor_id, str) and is_safe_id(sensor_id)

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from ferry.clouds.errors import CloudError, RefusedError, UnreachableError
-from ferry.clouds.otosense import CloudSensor
+from ferry.clouds.otosense import ClaimedError, CloudSensor
 from ferry.contract.otosense import ForgottenSensor, Sensor, SensorForgotten, SensorProvisioned, Step
 from ferry.contract.problems import ProblemError
 from ferry.otosense.certificates import Chain, read_chain
@@ -141,6 +141,8 @@ class Claims:
         return await self._cloud.get(sensor_id)
 
     async def _refusal(self, error: CloudError, chain: Chain) -> ProblemError:
+        if isinstance(error, ClaimedError):
+            return refusals.claimed_unreadable(error)
         if not refusals.conflict(error) or not chain.sensor_id:
             return refusals.problem(error)
         try:

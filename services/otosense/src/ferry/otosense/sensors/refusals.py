@@ -1,6 +1,7 @@
 """What a failure of the cloud means for who asked to claim a sensor."""
 
 from ferry.clouds.errors import BadAnswerError, BearerRefusedError, CloudError, RefusedError, UnreachableError
+from ferry.clouds.otosense import ClaimedError
 from ferry.contract.problems import ProblemError
 
 REPEAT = "send the same request again: it is safe, and finds what was done"
@@ -59,6 +60,13 @@ def problem(error: CloudError) -> ProblemError:
             return ProblemError.of(
                 "cloud-unavailable", 503, "OtoSense gave no usable answer", detail=words, hint=REPEAT
             )
+
+
+def claimed_unreadable(error: ClaimedError) -> ProblemError:
+    """The cloud has done what was asked for: to ask again would change nothing."""
+    hint = "it is claimed: do not send it again; look it up at OtoSense, and tell its support of the id"
+    title = "OtoSense has claimed the sensor, with an id that Ferry cannot use"
+    return ProblemError.of("claimed-unreadable", 502, title, detail=str(error), hint=hint)
 
 
 def claimed_already(sensor_id: str, *, ours: bool) -> ProblemError:
