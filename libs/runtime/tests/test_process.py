@@ -33,8 +33,22 @@ async def empty_bus(tmp_path):
         yield running
 
 
+STARTED: list[Process] = []
+
+
+@pytest.fixture(autouse=True)
+async def _none_is_left():
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.running:
+            await process.kill()
+
+
 async def started(tmp_path, command, url="nats://127.0.0.1:1", **env):
-    return await Process.start("service", command, tmp_path, {**ENV, "FERRY_NATS__URL": url, **env})
+    process = await Process.start("service", command, tmp_path, {**ENV, "FERRY_NATS__URL": url, **env})
+    STARTED.append(process)
+    return process
 
 
 async def has_said(process, words):
