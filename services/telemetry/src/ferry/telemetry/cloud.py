@@ -1,5 +1,6 @@
 """PUTs to Thing+ on the hot path, by pyreqwest: chosen by measurement (docs/telemetry.md)."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import RequestBuilder
 
 from ferry.telemetry.settings import CloudSettings
+from ferry.telemetry.way import read_network, through
 
 MAX_ANSWER = 256 * 1024
 """Bytes of an answer that are read; what is longer is no answer of Thing+'s."""
@@ -93,5 +95,5 @@ async def thingplus(settings: CloudSettings, connections: int) -> AsyncIterator[
         .error_for_status(enable=False)
         .user_agent("ferry-telemetry")
     )
-    async with builder.build() as client:
+    async with through(builder, read_network(os.environ), settings.url).build() as client:
         yield ThingPlusCloud(settings.url, client)

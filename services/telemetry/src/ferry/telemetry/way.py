@@ -1,0 +1,25 @@
+"""The way to the cloud for pyreqwest: proxies and authorities by the rules of every other client, failures in words."""
+
+from pyreqwest.client import ClientBuilder
+from pyreqwest.exceptions import PyreqwestError
+from pyreqwest.proxy import ProxyBuilder
+
+from ferry.clouds.network.failures import texts_of, why_no_answer
+from ferry.clouds.network.way import Network, read_network
+
+__all__ = ["read_network", "through", "why"]
+
+
+def through(builder: ClientBuilder, network: Network, url: str) -> ClientBuilder:
+    """Instead of pyreqwest's own reading of the environment, which has other rules."""
+    builder = builder.no_proxy()
+    if proxy := network.proxy_for(url):
+        builder = builder.proxy(ProxyBuilder.all(proxy.url))
+    for pem in network.authorities:
+        builder = builder.add_root_certificate_pem(pem)
+    return builder
+
+
+def why(error: PyreqwestError, host: str = "", proxy: str = "") -> str:
+    """In the words that httpx's failures have."""
+    return why_no_answer(texts_of(error), host=host, proxy=proxy)
