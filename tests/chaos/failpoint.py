@@ -38,7 +38,7 @@ def at_put(before: Strike = nothing, after: Strike = nothing) -> None:
     async def struck(self: ThingPlusCloud, path: str, body: bytes, bearer: str) -> Answer:
         before()
         answer = await put(self, path, body, bearer)
-        if answer.ok:
+        if answer.status < 300:
             after()
         return answer
 

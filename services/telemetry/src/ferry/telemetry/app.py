@@ -18,6 +18,7 @@ from ferry.runtime.tokens import Tokens
 from ferry.telemetry import handlers, metrics
 from ferry.telemetry.bearer import BusTokens
 from ferry.telemetry.breaker import Breaker
+from ferry.telemetry.bus_clock import BusClock
 from ferry.telemetry.cloud import thingplus
 from ferry.telemetry.dead_letters import DeadLetters
 from ferry.telemetry.fates import BusFates
@@ -38,6 +39,8 @@ from ferry.telemetry.settings import JourneySettings, Settings
 from ferry.telemetry.state import Observer, StateReader
 from ferry.telemetry.traced import TracedCloud, Traces
 
+TRICKLE = 512
+"""Messages that are taken from the stream while the breaker is open."""
 LISTEN_S = 0.3
 """How long a new replica listens for the others before it takes anything: all answer a newcomer at once."""
 
@@ -59,23 +62,31 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         chosen = settings.telemetry
         replica = f"{socket.gethostname().split('.')[0][:32]}-{secrets.token_hex(4)}".replace("_", "-")
         failures = Failures()
+        clock = BusClock()
         gate = Gate(
-            Limiter(chosen.concurrency_max), Breaker(chosen.breaker_open_s, chosen.breaker_open_max_s)
+            Limiter(chosen.concurrency_max),
+            Breaker(chosen.breaker_open_s, chosen.breaker_open_max_s, chosen.pause_max_s),
         )
-        policy = RetryPolicy(chosen.retry_base_s, chosen.retry_cap_s, chosen.retry_budget_s)
+        policy = RetryPolicy(
+            *(chosen.retry_base_s, chosen.retry_cap_s, chosen.retry_budget_s),
+            pause_max_s=chosen.pause_max_s,
+            accept_any_json=chosen.accept_any_json,
+        )
         traced = bool(settings.otlp.endpoint)
         seen = TracedCloud(cloud, service.seen.tracer) if traced else cloud
         carrying: Carrying = Traces(service.seen.tracer).carrying if traced else nullcontext
         sender = Sender(seen, BusTokens(Tokens(service.nats, "thingplus")), gate, policy, failures)
         fates = BusFates(service.nats, service.jetstream, chosen.give_back_s)
         hand = Hand(fates, chosen.in_flight_messages, chosen.in_flight_bytes)
-        journey = Journey(sender, Known(RegistryBucket(service.jetstream)), hand, chosen, carrying)
+        journey = Journey(
+            sender, Known(RegistryBucket(service.jetstream)), hand, chosen, carrying, clock.now_ms
+        )
         leases = Leases(service.jetstream, replica, chosen.ack_wait_s)
         replicas = Replicas(replica, chosen.silent_s)
 
         def may_pull() -> bool:
-            # With nothing in hand there is nobody to probe an open breaker with: it would stay open for ever.
-            return hand.has_room and (gate.open or hand.messages == 0)
+            # An open breaker needs lanes to probe with; those that fail must not keep the others in the stream.
+            return hand.has_room and (gate.open or hand.messages < TRICKLE)
 
         stream = ReadingsStream(service.nats, journey.accept, may_pull)
         ownership = Ownership(
@@ -95,6 +106,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         await stream.start()
         await _listen(service.nats, replicas, observer.presence)
         service.background(fill.watch(), "fill")
+        service.background(clock.watch(service.nats), "bus-clock")
         service.background(ownership.keep_awake(), "awake")
         service.background(_beat(service.nats, observer.presence, chosen), "heartbeat")
         service.background(_say_in_progress(ownership, fates, chosen), "in-progress")

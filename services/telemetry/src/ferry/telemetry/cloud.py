@@ -4,35 +4,33 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Protocol
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import RequestBuilder
+from pyreqwest.response import Response
 
+from ferry.clouds.thingplus.answers import retry_after_s
 from ferry.telemetry.settings import CloudSettings
 from ferry.telemetry.way import read_network, through
 
+OK = 200
 MAX_ANSWER = 256 * 1024
 """Bytes of an answer that are read; what is longer is no answer of Thing+'s."""
 MAX_READ_BACK = 4 * 1024 * 1024
 """The same for a series read back: the largest publication, every character of it escaped, fits."""
-MAX_RETRY_AFTER_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`retry_after_s` in s, from either form of Retry-After (RFC 9110 section 10.2.3)."""
+    """`retry_after_s` in s, from either form of Retry-After (RFC 9110 section 10.2.3); None for anything else."""
 
     status: int
     body: bytes
     retry_after_s: float | None = None
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own
+    content_type: str = ""
 
 
 class Unreachable(Exception):  # noqa: N818 - a state of the cloud
@@ -64,22 +62,20 @@ class ThingPlusCloud:
             async with request.build_streamed() as response:
                 body = bytes(await response.body_reader.read(most) or b"")
                 status = response.status
-                waits = response.headers.get("retry-after") if status >= 400 else None  # noqa: PLR2004
+                if status == OK:
+                    return Answer(status, body, None, _header(response, "content-type"))
+                waits = retry_after_s(_header(response, "retry-after"))
+                return Answer(status, body, waits, _header(response, "content-type"))
         except PyreqwestError as error:
             raise Unreachable(type(error).__name__) from None
-        return Answer(status, body, _seconds(waits) if waits else None)
 
 
-def _seconds(text: str) -> float | None:
+def _header(response: Response, name: str) -> str:
+    """A header's text; one that is no text is none."""
     try:
-        wait = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        wait = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(wait, 0.0), MAX_RETRY_AFTER_S) if wait == wait else None  # noqa: PLR0124 - NaN
+        return response.headers.get(name) or ""
+    except (PyreqwestError, ValueError):
+        return ""
 
 
 @asynccontextmanager

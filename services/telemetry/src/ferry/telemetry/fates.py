@@ -103,6 +103,8 @@ def _headers(held: Held, verdict: Verdict) -> dict[str, str]:
     }
     if verdict.http_status is not None:
         headers[dead.HTTP_STATUS] = str(verdict.http_status)
+    if held.failed and held.body.lstrip()[:1] == b"[":
+        headers[dead.INDEXES] = ",".join(str(index) for index in sorted(held.failed))
     trace = (held.headers or {}).get(dead.TRACEPARENT)
     if trace:
         headers[dead.TRACEPARENT] = trace

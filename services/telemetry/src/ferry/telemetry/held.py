@@ -34,5 +34,9 @@ class Held(msgspec.Struct, eq=False):
     open: int = 1
     verdict: Verdict | None = None
     settled: bool = False
+    replayed: bool = False
+    """A dead letter that was published again: its times are those of then."""
+    failed: list[int] = []
+    """Indexes of the elements that cannot be delivered, where the body is an array."""
     among: dict[int, "Held"] = {}
     """All that its partition has in hand, by sequence; emptied when the partition is lost."""

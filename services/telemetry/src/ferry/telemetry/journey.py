@@ -6,16 +6,18 @@ import structlog
 
 from ferry.contract import subjects
 from ferry.contract.dead import Reason
-from ferry.telemetry.decode import Invalid, decode_series, decode_status
 from ferry.telemetry.hand import Hand
 from ferry.telemetry.held import Held, Verdict
 from ferry.telemetry.known import Known, LookupFailed
-from ferry.telemetry.lane import Lane, doom
+from ferry.telemetry.lane import Lane, Standing, doom, fail
+from ferry.telemetry.lanes.decode import Invalid, decode_status
+from ferry.telemetry.lanes.points import points_of
+from ferry.telemetry.lanes.times import TimeBounds
 from ferry.telemetry.partition import Partition
 from ferry.telemetry.sender import Fenced, Sender
 from ferry.telemetry.series import Carrying, SeriesForwarder
 from ferry.telemetry.settings import JourneySettings
-from ferry.telemetry.status import ImpliedStatus, StatusForwarder
+from ferry.telemetry.status import ImpliedStatus, NowMs, StatusForwarder
 from ferry.telemetry.status_lane import StatusLane, Waiting
 
 FAILING_SHARE = 16
@@ -25,17 +27,26 @@ _log = structlog.get_logger(__name__)
 
 class Journey:
     def __init__(
-        self, sender: Sender, known: Known, hand: Hand, settings: JourneySettings, carrying: Carrying
+        self,
+        sender: Sender,
+        known: Known,
+        hand: Hand,
+        settings: JourneySettings,
+        carrying: Carrying,
+        now_ms: NowMs,
     ) -> None:
         self._known = known
         self._hand = hand
         self._settings = settings
         self._absent = 0
+        self._bounds = TimeBounds(settings.earliest_time_ms, settings.time_ahead_s * 1000)
         self._series = SeriesForwarder(
             sender, self._hand.settle, settings.put_max_points, settings.put_max_bytes, carrying
         )
-        self._status = StatusForwarder(sender, known, self._hand.settle, settings.unknown_grace_s)
-        self._implied = ImpliedStatus(sender, known)
+        self._status = StatusForwarder(
+            *(sender, known, self._hand.settle, settings.unknown_grace_s), now_ms=now_ms
+        )
+        self._implied = ImpliedStatus(sender, known, now_ms)
         self._loop = asyncio.get_running_loop()
 
     def accept(self, partition: Partition, held: Held) -> None:
@@ -55,17 +66,26 @@ class Journey:
             self._hand.condemn(held, Verdict(Reason.INVALID_SUBJECT, str(error)))
             return
         if address.kind == "series":
-            self._accept_series(partition, Lane(address), held)
+            lane = Lane(address, standing=Standing(address.gateway, address.sensor))
+            self._accept_series(partition, lane, held)
         else:
-            self._accept_status(partition, partition.statuses.get(held.subject, StatusLane(address)), held)
+            status = partition.statuses.get(held.subject)
+            status = status or StatusLane(address, standing=Standing(address.gateway, address.sensor))
+            self._accept_status(partition, status, held)
 
     def _accept_series(self, partition: Partition, lane: Lane, held: Held) -> None:
         try:
-            points = decode_series(held.body)
+            points, bad = points_of(held.body, held.published_ms, self._bounds)
         except Invalid as invalid:
             self._hand.condemn(held, Verdict(invalid.reason, invalid.detail))
             return
         held.open = len(points)
+        for index, wrong in bad:
+            fail(held, index, Verdict(wrong.reason, wrong.detail))
+        if not points:
+            lane.forget(held.sequence)
+            self._hand.settle(held)
+            return
         room = self._settings.lane_messages
         if lane.standing.failing:
             room = max(1, room // FAILING_SHARE)
@@ -94,7 +114,6 @@ class Journey:
             known = self._is_known(lane.address) or await self._until_known(partition, lane)
             if not known and not lane.given_back:
                 partition.lanes.pop(key, None)  # else whoever invents sensors would fill the memory
-            newest_ms = 0
             while lane.waiting:
                 partition.fence_new()
                 newest_ms = lane.waiting[-1][0].published_ms
@@ -103,8 +122,8 @@ class Journey:
                     self._hand.settle(held)
                 if taken.dots:
                     await self._series.forward(lane, key, taken.dots, partition.fence)
-            if newest_ms and self._settings.imply_status and not lane.standing.failing:
-                self._imply(partition, lane, newest_ms)
+                if self._settings.imply_status and not lane.standing.failing:
+                    self._imply(partition, lane, newest_ms)
         except Fenced:
             partition.lanes.pop(key, None)
         except Exception as error:  # noqa: BLE001 - our own mistake: the partition is taken anew, nothing is lost
@@ -180,14 +199,12 @@ class Journey:
             if self._implied.due(gateway, sensor):
                 address = subjects.Address(gateway, sensor, "status")
                 own = partition.statuses.get(address.subject)
-                self._hand.spawn(
-                    self._run_implied(partition, address, published_ms, own.heard if own else 0.0)
-                )
+                self._hand.spawn(self._run_implied(partition, address, published_ms, own))
 
     async def _run_implied(
-        self, partition: Partition, address: subjects.Address, published_ms: int, heard: float
+        self, partition: Partition, address: subjects.Address, published_ms: int, own: StatusLane | None
     ) -> None:
         try:
-            await self._implied.imply(address, published_ms, heard, partition.fence_new)
+            await self._implied.imply(address, published_ms, own, partition.fence_new)
         except Fenced:
             return

@@ -11,30 +11,47 @@ import msgspec
 
 from ferry.contract.dead import Reason
 from ferry.contract.subjects import Address
-from ferry.telemetry.decode import Point
 from ferry.telemetry.held import Held, Verdict
-
-SAME_BURST_MS = 1000
-"""Readings without a time that the bus took in the same ms are moved up by ms, at most so far."""
+from ferry.telemetry.lanes.points import Point
+from ferry.telemetry.lanes.values import same_json
 
 
 class Dot(msgspec.Struct, eq=False):
-    """One point on its way: `time` in Unix ms, `value` as JSON, and every message that said it."""
+    """One point on its way: `time` in Unix ms, `value` as JSON, element `index` of its message.
+
+    `implicit`: it was published without a time. `equal` are the same point, published again.
+    """
 
     time: int
     value: bytes
-    said_by: list[Held]
+    held: Held
+    index: int
     implicit: bool
+    equal: "list[Dot] | None" = None
+
+    @property
+    def said_by(self) -> list[Held]:
+        return [self.held, *(dot.held for dot in self.equal or ())]
+
+
+NOBODY = Held(sequence=0, ack="", subject="", body=b"", published_ms=0, headers=None, size=0)
+"""Whose point it is that was only seen at the cloud."""
 
 
 @dataclass(slots=True)
 class Standing:
-    """How a lane fares with its cloud. `alone_s` is how long, in s, it has failed while others did not."""
+    """How a lane fares with its cloud. `alone_s` is how long, in s, it has failed while others did not.
 
+    `refused_at` is since when the cloud refuses its entity, in s of the monotonic clock.
+    """
+
+    gateway: str = ""
+    sensor: str | None = None
     failing: bool = False
     condemned: bool = False
     """Past its budget: until it works again, one more failure is enough."""
     alone_s: float = 0.0
+    refused_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -54,6 +71,10 @@ class Lane:
     last: Dot | None = None
     """The newest point that the cloud is known to have."""
     standing: Standing = field(default_factory=Standing)
+    max_points: int = 1_000_000
+    """The most that the cloud has taken at once, where it refused more for their number or size."""
+    halved: int = 0
+    """Points of an array that was refused and in which no bad reading has been found yet."""
     absent: bool = False
     """The registry was asked and does not have the sensor."""
 
@@ -82,6 +103,32 @@ class Lane:
             self.given_back = deque(ordered)
         return False
 
+    def delivered(self, dots: list[Dot]) -> None:
+        """The cloud has them. A refused array whose every part was taken was refused for its size."""
+        self.last = dots[-1]
+        if self.halved:
+            self.halved -= len(dots)
+            if self.halved <= 0:
+                self.max_points, self.halved = max(1, len(dots)), 0
+
+    def halve(self, dots: list[Dot], *, too_large: bool) -> list[list[Dot]]:
+        """The halves of a refused array, the one to send first last. A size that was refused is remembered."""
+        middle = len(dots) // 2
+        if too_large:
+            self.max_points = min(self.max_points, max(1, middle))
+        elif not self.halved:
+            self.halved = len(dots)
+        return [dots[middle:], dots[:middle]]
+
+    def found_bad(self) -> None:
+        """A reading was refused alone: it, and not the size, may be why its array was."""
+        self.halved = 0
+
+    def raise_last(self, newest_ms: int) -> None:
+        """The cloud was seen to have a point at `newest_ms`."""
+        if newest_ms >= 0 and (self.last is None or newest_ms > self.last.time):
+            self.last = Dot(newest_ms, b"", NOBODY, 0, implicit=False)
+
     def forget(self, sequence: int) -> None:
         """It will not come again: nothing must wait behind it."""
         if sequence in self.given_back:
@@ -100,8 +147,8 @@ class Lane:
         dots: list[Dot] = []
         newest, ordered = -1, True
         for held, points in taken:
-            for index, point in enumerate(points):
-                dot = self._dot(held, point, index)
+            for point in points:
+                dot = self._dot(held, point, newest)
                 ordered = ordered and dot.time > newest
                 newest = dot.time
                 dots.append(dot)
@@ -110,19 +157,20 @@ class Lane:
         dots.sort(key=_by_time)
         return _unique(dots)
 
-    def _dot(self, held: Held, point: Point, index: int) -> Dot:
+    def _dot(self, held: Held, point: Point, newest: int) -> Dot:
+        """A reading without a time follows its predecessor by at least 1 ms, however long the burst."""
         if point.time is not None:
-            return Dot(point.time, point.value, [held], implicit=False)
-        time = held.published_ms + index
+            return Dot(point.time, point.value, held, point.index, implicit=False)
+        time = held.published_ms + point.index
+        if held.replayed:  # its time was then; moved up, an old value would be shown as a new one
+            return Dot(time, point.value, held, point.index, implicit=False)
         last = self.last
-        again = last is not None and (last.time, last.value) == (time, point.value)  # a replay, not a burst
-        if last is not None and not again and time <= last.time < time + SAME_BURST_MS and last.implicit:
-            time = last.time + 1
-        return Dot(time, point.value, [held], implicit=True)
+        before = max(newest, last.time if last is not None else -1)
+        return Dot(max(time, before + 1), point.value, held, point.index, implicit=True)
 
 
 def _by_time(dot: Dot) -> tuple[int, int]:
-    return dot.time, dot.said_by[0].sequence
+    return dot.time, dot.held.sequence
 
 
 def _unique(dots: list[Dot]) -> Taken:
@@ -134,8 +182,8 @@ def _unique(dots: list[Dot]) -> Taken:
         elif dot.implicit:
             dot.time = before.time + 1
             taken.dots.append(dot)
-        elif dot.value == before.value:
-            before.said_by.extend(dot.said_by)
+        elif same_json(dot.value, before.value):
+            before.equal = [*(before.equal or ()), dot]
         else:
             detail = f"another value was published for time {dot.time}"
             taken.done += doom(dot, Verdict(Reason.OUT_OF_ORDER, detail))
@@ -143,20 +191,26 @@ def _unique(dots: list[Dot]) -> Taken:
 
 
 def doom(dot: Dot, verdict: Verdict) -> list[Held]:
-    """Condemns the point; the messages whose last open point it was."""
-    for held in dot.said_by:
-        held.verdict = held.verdict or verdict
+    """The point cannot be delivered; the messages whose last open point it was."""
+    for each in (dot, *(dot.equal or ())):
+        fail(each.held, each.index, verdict)
     return close(dot)
 
 
+def fail(held: Held, index: int, verdict: Verdict) -> None:
+    """One element cannot be delivered; the others still may."""
+    held.verdict = held.verdict or verdict
+    held.failed = [*held.failed, index]
+
+
 def close(dot: Dot) -> list[Held]:
-    """The point's fate is known; the messages whose last open point it was."""
-    done = []
-    for held in dot.said_by:
-        held.open -= 1
-        if held.open == 0:
-            done.append(held)
-    return done
+    """The point's outcome is final; the messages whose last open point it was."""
+    dot.held.open -= 1
+    if dot.equal is None:
+        return [] if dot.held.open else [dot.held]
+    for equal in dot.equal:
+        equal.held.open -= 1
+    return [held for held in dict.fromkeys(dot.said_by) if not held.open]
 
 
 def chunks(dots: list[Dot], max_points: int, max_bytes: int) -> list[list[Dot]]:

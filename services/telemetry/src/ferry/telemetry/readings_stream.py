@@ -120,7 +120,7 @@ class ReadingsStream:
 
 def _held(msg: Msg, published: str, sequence: int, stored_ns: int) -> Held:
     headers = msg.headers
-    published_ms = stored_ns // 1_000_000
+    stored_ms = published_ms = stored_ns // 1_000_000
     if headers and PUBLISHED_AT in headers:
         with contextlib.suppress(ValueError):
             published_ms = min(published_ms, max(0, int(headers[PUBLISHED_AT])))
@@ -133,4 +133,5 @@ def _held(msg: Msg, published: str, sequence: int, stored_ns: int) -> Held:
         published_ms=published_ms,
         headers=headers,
         size=len(body) + len(published) + 400,
+        replayed=published_ms < stored_ms,
     )

@@ -1,4 +1,4 @@
-"""One request until its fate is known: token, gate, retries in order, and what the cloud's answer means."""
+"""One request until its outcome is final: token, gate, retries in order, and what the cloud's answer means."""
 
 import asyncio
 import random
@@ -7,13 +7,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ferry.clouds.thingplus_wire import Refusal, read_refusal
+from ferry.clouds.thingplus.answers import Kind, Reply, read_reply
 from ferry.telemetry.cloud import Answer, Cloud, Unreachable
+from ferry.telemetry.entities import Entities, Gone
 from ferry.telemetry.gate import Gate
 from ferry.telemetry.lane import Standing
 from ferry.telemetry.limiter import Failures
 
 CREDENTIALS_PAUSE_S = 1.0
+OPEN_BACK_OFF_S = 5.0
+"""While the breaker is open it sets the pace: lanes that sleep longer than this would delay the recovery."""
+TOO_MANY_REQUESTS = 429
 
 
 class Bearer(Protocol):
@@ -42,10 +46,20 @@ class Fenced(Exception):  # noqa: N818 - a state, not a bug
 
 @dataclass(slots=True)
 class Outcome:
-    kind: Literal["delivered", "past_time", "refused", "exhausted"]
-    refusal: Refusal | None = None
+    """`past_time`, `refused` and `too_large` speak of what was sent; `gone` of its sensor or gateway."""
+
+    kind: Literal["delivered", "past_time", "refused", "too_large", "gone", "exhausted"]
+    refusal: Reply | None = None
     attempts: int = 1
     answer: Answer | None = None
+    gone: Gone | None = None
+
+
+_OF_THE_READING: dict[Kind, Literal["past_time", "refused", "too_large"]] = {
+    Kind.PAST_TIME: "past_time",
+    Kind.READING: "refused",
+    Kind.TOO_LARGE: "too_large",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,8 @@ class RetryPolicy:
     base_s: float
     cap_s: float
     budget_s: float
+    pause_max_s: float = 120.0
+    accept_any_json: bool = False
 
     def wait_s(self, attempt: int) -> float:
         bound = min(self.cap_s, self.base_s * 2 ** min(attempt, 16))
@@ -76,6 +92,7 @@ class Sender:
         self._tokens = tokens
         self._policy = policy
         self._errors = errors
+        self._entities = Entities(cloud)
         self._loop = asyncio.get_running_loop()
 
     async def put(
@@ -89,43 +106,94 @@ class Sender:
         return await self.until_decided(standing, key, call, fence)
 
     async def until_decided(
-        self, standing: Standing, key: str, call: Call, fence: Callable[[], None]
+        self,
+        standing: Standing,
+        key: str,
+        call: Call,
+        fence: Callable[[], None],
+        understood: Callable[[Answer], bool] = lambda _: True,
     ) -> Outcome:
+        """`understood`: whether a 2xx says what was asked for; another is tried again. Raises Fenced."""
         attempt = 0
         rejected_once = False
         since = self._loop.time()
         while True:
             fence()
             bearer = await self._bearer()
-            await self.gate.enter()
+            failing = standing.failing
+            await self.gate.enter(failing=failing)
             attempt += 1
             try:
                 fence()
                 answer = await self._attempt(call, bearer.header)
             except BaseException:
-                self.gate.abandon()
+                self.gate.abandon(failing=failing)
                 raise
-            if isinstance(answer, Answer) and answer.ok:
-                self.gate.leave_good(key)
-                standing.failing = standing.condemned = False
-                standing.alone_s = 0.0
-                return Outcome("delivered", None, attempt, answer)
-            refusal = _refusal(answer)
-            if refusal.bearer and not rejected_once:
+            reply = self._read(answer, understood)
+            if reply.kind is Kind.DELIVERED:
+                self._succeeded(standing, key, failing=failing)
+                return Outcome("delivered", None, attempt, answer if isinstance(answer, Answer) else None)
+            if reply.kind is Kind.BEARER and not rejected_once:
                 rejected_once = True
-                self.gate.leave_good(key)
+                self.gate.abandon(failing=failing)
                 await self._reject(bearer.generation)
                 continue
-            if not refusal.passing and not refusal.bearer:
-                self.gate.leave_good(key)
-                return Outcome("past_time" if refusal.past_time else "refused", refusal, attempt)
+            if of_the_reading := _OF_THE_READING.get(reply.kind):
+                self.gate.leave_good(key, failing=failing)
+                standing.failing = False
+                return Outcome(of_the_reading, reply, attempt)
             rejected_once = False
-            self._note(key, refusal)
-            self.gate.leave_failed(key, answer.retry_after_s if isinstance(answer, Answer) else None)
-            if self._is_exhausted(standing, key, since):
-                return Outcome("exhausted", refusal, attempt)
+            self._failed(key, reply, answer, failing=failing)
+            if reply.kind is Kind.ENTITY and (gone := await self._gone(standing, key, bearer.header)):
+                return Outcome("gone", reply, attempt, gone=gone)
+            if self._is_exhausted(standing, key, since, reply):
+                return Outcome("exhausted", reply, attempt)
             since = self._loop.time()
-            await asyncio.sleep(self._policy.wait_s(attempt))
+            await self.gate.back_off(self._wait_s(attempt, answer))
+
+    def _read(self, answer: Answer | Unreachable, understood: Callable[[Answer], bool]) -> Reply:
+        if isinstance(answer, Unreachable):
+            return Reply(Kind.RETRY, 0, "", f"no answer: {answer}")
+        any_json = self._policy.accept_any_json
+        reply = read_reply(answer.status, answer.body, answer.content_type, accept_any_json=any_json)
+        if reply.kind is Kind.DELIVERED and not understood(answer):
+            return Reply(Kind.FOREIGN, answer.status, "", "a series that is not understood", "another shape")
+        return reply
+
+    def _succeeded(self, standing: Standing, key: str, *, failing: bool) -> None:
+        self.gate.leave_good(key, failing=failing)
+        standing.failing = standing.condemned = False
+        standing.alone_s = 0.0
+        standing.refused_at = None
+
+    def _failed(self, key: str, reply: Reply, answer: Answer | Unreachable, *, failing: bool) -> None:
+        self.retries += 1
+        cause = reply.words
+        self._errors.note(_now_ms(), f"{key}: {cause}")
+        waits = answer.retry_after_s if isinstance(answer, Answer) else None
+        account = reply.kind is Kind.ACCOUNT
+        self.gate.leave_failed(key, cause, waits, failing=failing, account=account)
+        if reply.status == TOO_MANY_REQUESTS:
+            self.gate.pause(CREDENTIALS_PAUSE_S if waits is None else waits, cause)
+
+    def _wait_s(self, attempt: int, answer: Answer | Unreachable) -> float:
+        """The lane's own back-off; a legal `Retry-After` makes it longer, for this lane."""
+        wait_s = self._policy.wait_s(attempt)
+        if not self.gate.open:
+            wait_s = min(wait_s, OPEN_BACK_OFF_S)
+        if isinstance(answer, Answer) and answer.retry_after_s is not None:
+            wait_s = max(wait_s, min(answer.retry_after_s, self._policy.pause_max_s))
+        return wait_s
+
+    async def _gone(self, standing: Standing, key: str, bearer: str) -> Gone | None:
+        """Whether the entity is gone from the cloud. The same for most lanes at once is an outage, not that."""
+        standing.refused_at = standing.refused_at or self._loop.time()
+        self.gate.refuse_entity(key)
+        gone = await self._entities.gone(standing.gateway, standing.sensor, bearer)
+        if gone is None or self.gate.most_are_refused(standing.refused_at, key):
+            return None
+        self.gate.believe_gone(key)
+        return gone
 
     async def _attempt(self, call: Call, bearer: str) -> Answer | Unreachable:
         self.puts += 1
@@ -140,7 +208,7 @@ class Sender:
                 return await self._tokens.bearer()
             except NoToken as error:
                 self._errors.note(_now_ms(), f"no token: {error}")
-                self.gate.pause(CREDENTIALS_PAUSE_S)
+                self.gate.pause(CREDENTIALS_PAUSE_S, f"no token: {error}")
                 await asyncio.sleep(random.uniform(0.5, 1) * CREDENTIALS_PAUSE_S)  # noqa: S311 - no secret
 
     async def _reject(self, generation: int) -> None:
@@ -149,28 +217,19 @@ class Sender:
         except NoToken as error:
             self._errors.note(_now_ms(), f"no token: {error}")
 
-    def _note(self, key: str, refusal: Refusal) -> None:
-        self.retries += 1
-        self._errors.note(_now_ms(), f"{key}: {refusal.words}")
-
-    def _is_exhausted(self, standing: Standing, key: str, since: float) -> bool:
-        """A budget runs only while the cloud answers others: an outage makes no dead letters."""
+    def _is_exhausted(self, standing: Standing, key: str, since: float, reply: Reply) -> bool:
+        """A budget runs only while the cloud answers others; a refused account is never the reading's fault."""
         standing.failing = True
         gate = self.gate
-        others_work = gate.last_good > since and gate.last_good_lane != key and gate.breaker.state == "closed"
-        if not others_work:
+        if reply.kind in (Kind.ACCOUNT, Kind.BEARER) or not gate.open or not gate.others_since(since, key):
+            return False
+        if reply.kind is Kind.ENTITY and gate.most_are_refused(standing.refused_at or since, key):
             return False
         if standing.condemned:
             return True
         standing.alone_s += self._loop.time() - since
         standing.condemned = standing.alone_s > self._policy.budget_s
         return standing.condemned
-
-
-def _refusal(answer: Answer | Unreachable) -> Refusal:
-    if isinstance(answer, Answer):
-        return read_refusal(answer.status, answer.body)
-    return Refusal(503, "", f"no answer ({answer})")
 
 
 def _now_ms() -> int:

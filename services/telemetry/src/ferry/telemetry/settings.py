@@ -42,7 +42,15 @@ class JourneySettings(BaseModel):
     unknown_grace_s: float = Field(default=30.0, ge=0)
     unknown_messages: int = Field(default=1000, ge=0)
     breaker_open_s: float = Field(default=1.0, gt=0)
-    breaker_open_max_s: float = Field(default=30.0, gt=0)
+    breaker_open_max_s: float = Field(default=5.0, gt=0)
+    pause_max_s: float = Field(default=120.0, gt=0)
+    """The longest that a cloud's `Retry-After` is obeyed before one request probes."""
+    earliest_time_ms: int = Field(default=946_684_800_000, ge=0)
+    """Readings with an earlier time become dead letters (`invalid_time`): the year 2000 unless set. Unix ms."""
+    time_ahead_s: int = Field(default=900, ge=0)
+    """How far a reading's time may be ahead of the bus's clock before it becomes a dead letter (`future_time`)."""
+    accept_any_json: bool = False
+    """Takes any JSON of a 2xx for delivered, for a Thing+ that answers otherwise than its documents say."""
     imply_status: bool = True
     heartbeat_s: float = Field(default=0.5, gt=0)
     silent_s: float = Field(default=5.0, gt=0)

@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import Callable
 
-from ferry.clouds.thingplus_wire import status_path
+from ferry.clouds.thingplus.paths import status_path
 from ferry.contract.dead import Reason
 from ferry.contract.subjects import Address
 from ferry.telemetry.cloud import Answer
@@ -17,13 +16,21 @@ from ferry.telemetry.sender import Outcome, Sender
 from ferry.telemetry.series import Settle
 from ferry.telemetry.status_lane import VALID_INTERVALS, StatusLane, left_s
 
+NowMs = Callable[[], int]
+"""The bus's time, in Unix ms."""
+
 
 class _Expired(Exception):  # noqa: N818 - a state, not a bug
     """Nothing is left of the validity."""
 
 
+NOT_ON = frozenset({"off", "err"})
+
+
 class StatusForwarder:
-    def __init__(self, sender: Sender, known: Known, settle: Settle, grace_s: float) -> None:
+    def __init__(self, sender: Sender, known: Known, settle: Settle, grace_s: float, now_ms: NowMs) -> None:
+        self.expired = 0
+        self._now_ms = now_ms
         self._sender = sender
         self._known = known
         self._settle = settle
@@ -48,26 +55,30 @@ class StatusForwarder:
         self, lane: StatusLane, key: str, interval_ms: int, fence: Callable[[], None]
     ) -> None:
         path = status_path(lane.address.gateway, lane.address.sensor)
-        sent: list[Held] = []
+        sent: list[tuple[Held, str, float]] = []
 
         async def call(bearer: str) -> Answer:
             waiting = lane.waiting  # read at each attempt: the latest wins even over one that is retried
             if waiting is None:
                 raise _Expired
-            valid_s = left_s(waiting, interval_ms, _now_ms())
+            now_ms = self._now_ms()
+            valid_s = left_s(waiting, interval_ms, now_ms)
             if valid_s == 0:
                 raise _Expired
-            sent[:] = [waiting.held]
+            sent[:] = [(waiting.held, waiting.value, now_ms + valid_s * 1000)]
             return await self._sender.cloud.put(path, _body(waiting.value, valid_s), bearer)
 
         try:
             outcome = await self._sender.until_decided(lane.standing, key, call, fence)
         except _Expired:
             if lane.waiting:
+                self.expired += 1
                 self._settle(lane.waiting.held)
                 lane.waiting = None
             return
-        held = sent[0]
+        held, value, ends_ms = sent[0]
+        if outcome.kind == "delivered":
+            lane.not_on_until_ms = ends_ms if value in NOT_ON else 0.0
         if lane.waiting and lane.waiting.held is held:
             lane.waiting = None
             held.verdict = _verdict(outcome)
@@ -86,7 +97,9 @@ class ImpliedStatus:
     Only a fresh reading does: what waited through an outage says nothing about now.
     """
 
-    def __init__(self, sender: Sender, known: Known) -> None:
+    def __init__(self, sender: Sender, known: Known, now_ms: NowMs) -> None:
+        self._now_ms = now_ms
+        self._not_on_until_ms: dict[tuple[str, str | None], float] = {}
         self._sender = sender
         self._known = known
         self._next: dict[tuple[str, str | None], float] = {}
@@ -96,9 +109,12 @@ class ImpliedStatus:
         return self._loop.time() >= self._next.get((gateway, sensor), 0.0)
 
     async def imply(
-        self, address: Address, published_ms: int, heard: float, fence: Callable[[], None]
+        self, address: Address, published_ms: int, own: StatusLane | None, fence: Callable[[], None]
     ) -> None:
-        """Sends `on` where the cloud does not hold a valid `off` or `err`. Raises Fenced."""
+        """Sends `on` where the cloud does not hold a valid `off` or `err`. Raises Fenced.
+
+        `own` is the lane of what the entity says itself.
+        """
         entity = (address.gateway, address.sensor)
         try:
             interval_ms = await self._known.report_interval_ms(address.gateway)
@@ -109,17 +125,27 @@ class ImpliedStatus:
         interval_s = interval_ms / 1000
         first = entity not in self._next
         self._next[entity] = self._loop.time() + interval_s
+        heard = own.heard if own else 0.0
         speaks_itself = heard and self._loop.time() - heard < 2 * interval_s
+        not_on_until_ms = max(own.not_on_until_ms if own else 0.0, self._not_on_until_ms.get(entity, 0.0))
         ends_ms = published_ms + VALID_INTERVALS * interval_ms
-        if speaks_itself or ends_ms <= _now_ms():
+        if speaks_itself or max(not_on_until_ms, ends_ms - VALID_INTERVALS * interval_ms) > self._now_ms():
+            return
+        if ends_ms <= self._now_ms():
             return
         path = status_path(address.gateway, address.sensor)
-        standing = Standing(condemned=True)
-        if first and await self._says_otherwise(path, standing, fence):
-            return
+        standing = Standing(address.gateway, address.sensor, condemned=True)
+        if first:
+            until_ms = await self._not_on_at_cloud(path, standing, fence)
+            if until_ms is None:
+                self._next.pop(entity, None)  # what is not known is asked again, not overwritten
+                return
+            self._not_on_until_ms[entity] = until_ms
+            if until_ms > self._now_ms():
+                return
 
         async def call(bearer: str) -> Answer:
-            valid_s = round((ends_ms - _now_ms()) / 1000)
+            valid_s = round((ends_ms - self._now_ms()) / 1000)
             if valid_s <= 0:
                 raise _Expired
             return await self._sender.cloud.put(path, _body("on", valid_s), bearer)
@@ -127,28 +153,43 @@ class ImpliedStatus:
         with contextlib.suppress(_Expired):
             await self._sender.until_decided(standing, path, call, fence)
 
-    async def _says_otherwise(self, path: str, standing: Standing, fence: Callable[[], None]) -> bool:
-        """What the entity's own status was before this replica came: it is not overwritten while valid."""
+    async def _not_on_at_cloud(
+        self, path: str, standing: Standing, fence: Callable[[], None]
+    ) -> float | None:
+        """Until when the cloud holds a valid `off` or `err`, in Unix ms; 0 for none, None where it cannot be told."""
 
         async def call(bearer: str) -> Answer:
             return await self._sender.cloud.get(path, {}, bearer)
 
         outcome = await self._sender.until_decided(standing, path, call, fence)
         if outcome.kind != "delivered" or outcome.answer is None:
-            return False
-        try:
-            data = json.loads(outcome.answer.body)["data"]
-            expires = int(data["expireAt"])
-            return data["value"] in {"off", "err"} and (expires < 0 or expires > _now_ms())
-        except (ValueError, KeyError, TypeError):
-            return False
+            return None
+        return not_on_until_ms(outcome.answer.body)
+
+
+def not_on_until_ms(body: bytes) -> float | None:
+    """Of a status answer: the leaf itself, or its entity with the leaf under `status` (facts). None: unreadable."""
+    try:
+        data = json.loads(body)["data"]
+        leaf = data.get("status", data) if isinstance(data, dict) else None
+        if not leaf or "value" not in leaf:
+            return 0.0  # it never had a status
+        expires = int(leaf.get("expireAt", -1))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if leaf["value"] not in NOT_ON:
+        return 0.0
+    return float("inf") if expires < 0 else float(expires)
 
 
 def _verdict(outcome: Outcome) -> Verdict | None:
     if outcome.kind == "delivered":
         return None
     refusal = outcome.refusal
-    reason = Reason.RETRIES_EXHAUSTED if outcome.kind == "exhausted" else Reason.REFUSED
+    reasons = {"exhausted": Reason.RETRIES_EXHAUSTED, "gone": Reason.UNKNOWN_GATEWAY}
+    reason = reasons.get(outcome.kind, Reason.REFUSED)
+    if outcome.gone == "sensor":
+        reason = Reason.UNKNOWN_SENSOR
     return Verdict(
         reason, refusal.words if refusal else "", refusal.status if refusal else None, outcome.attempts
     )
@@ -156,7 +197,3 @@ def _verdict(outcome: Outcome) -> Verdict | None:
 
 def _body(value: str, valid_s: int) -> bytes:
     return b'{"value":"%b","validDuration":%d}' % (value.encode(), valid_s)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -28,12 +28,17 @@ class StatusLane:
     standing: Standing = field(default_factory=Standing)
     heard: float = 0.0
     """When its owner last sent a status itself, in s of the monotonic clock."""
+    latest: int = 0
+    """The highest stream sequence that was offered: what is older comes too late, also once that was sent."""
+    not_on_until_ms: float = 0.0
+    """Until when an `off` or `err` that was sent is valid, in Unix ms."""
 
     def offer(self, waiting: Waiting) -> Held | None:
         """Takes the newer of two; the other one is superseded and returned."""
-        before = self.waiting
-        if before is not None and before.held.sequence > waiting.held.sequence:
+        if waiting.held.sequence <= self.latest:
             return waiting.held
+        before = self.waiting
+        self.latest = waiting.held.sequence
         self.waiting = waiting
         return before.held if before else None
 

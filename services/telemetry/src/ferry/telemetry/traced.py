@@ -10,6 +10,8 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from ferry.telemetry.cloud import Answer, Cloud
 from ferry.telemetry.lane import Dot
 
+BAD_REQUEST = 400
+
 
 class Traces:
     """A span for what is carried together: in the trace of the one publication, or linked to those of several."""
@@ -49,7 +51,7 @@ class TracedCloud:
             )
             answer = await self._cloud.put(path, body, bearer)
             span.set_attribute("http.response.status_code", answer.status)
-            if not answer.ok:
+            if answer.status >= BAD_REQUEST:
                 span.set_status(Status(StatusCode.ERROR))
             return answer
 
