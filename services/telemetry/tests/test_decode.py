@@ -5,8 +5,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ferry.contract.dead import Reason
 from ferry.contract.readings import SERIES, Reading, Status
-from ferry.telemetry.decode import Invalid, decode_series, decode_status
+from ferry.telemetry.lanes.decode import Invalid, decode_status
+from ferry.telemetry.lanes.points import points_of
+from ferry.telemetry.lanes.times import TimeBounds
+
+ANY_TIME = TimeBounds(0, 10**16)
+BOUNDS = TimeBounds(946_684_800_000, 900_000)
+NOW = 1_790_000_000_000
+
+
+def strictly(body):
+    """The points of a body without a bad element. Raises Invalid."""
+    points, bad = points_of(body, 0, ANY_TIME)
+    if bad:
+        raise bad[0][1]
+    return points
+
 
 VALUES = st.one_of(
     st.text(max_size=20),
@@ -17,7 +33,7 @@ VALUES = st.one_of(
     st.none(),
     st.lists(st.integers(), max_size=2),
 )
-TIMES = st.one_of(st.integers(-5, 253_402_300_800_000), st.none(), st.text(max_size=3), st.floats(0, 10))
+TIMES = st.one_of(st.integers(-5, 253_402_300_799_999), st.none(), st.text(max_size=3), st.floats(0, 10))
 READINGS = st.fixed_dictionaries({"value": VALUES}, optional={"time": TIMES, "tmie": st.integers()})
 
 
@@ -28,9 +44,9 @@ def test_the_hot_path_takes_what_the_contract_takes(body):
         expected = SERIES.validate_json(encoded)
     except ValidationError:
         with pytest.raises(Invalid):
-            decode_series(encoded)
+            strictly(encoded)
         return
-    points = decode_series(encoded)
+    points = strictly(encoded)
     readings = [expected] if isinstance(expected, Reading) else expected
     assert [point.time for point in points] == [reading.time for reading in readings]
     for point, reading in zip(points, readings, strict=True):
@@ -42,7 +58,7 @@ def test_the_hot_path_takes_what_the_contract_takes(body):
 
 
 def test_a_number_keeps_its_digits():
-    assert decode_series(b'{"value": 36.50, "time": 1}')[0].value == b'"36.50"'
+    assert strictly(b'{"value": 36.50, "time": 1}')[0].value == b'"36.50"'
 
 
 @pytest.mark.parametrize(
@@ -50,7 +66,7 @@ def test_a_number_keeps_its_digits():
 )
 def test_what_is_no_json_is_invalid_and_harmless(body):
     with pytest.raises(Invalid):
-        decode_series(body)
+        strictly(body)
 
 
 @given(
@@ -68,3 +84,43 @@ def test_a_status_is_what_the_contract_says(body):
             decode_status(encoded)
         return
     assert decode_status(encoded) == (expected.value, expected.valid_duration)
+
+
+def test_one_bad_element_does_not_stop_the_others():
+    body = b'[{"value":"1","time":5},{"value":null,"time":6},{"valeu":"2"},7,{"value":"3","time":7}]'
+    points, bad = points_of(body, 0, ANY_TIME)
+    assert [point.index for point in points] == [0, 4]
+    assert [index for index, _ in bad] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("value", [["aéééééééééééé"], ["\\ud800" * 30], [[]], True, None, ["é" * 200_000]])
+def test_a_value_of_any_form_is_a_bad_element_and_no_exception(value):
+    body = json.dumps([{"value": value}, {"value": "1"}], ensure_ascii=False).encode("utf-8", "surrogatepass")
+    points, bad = points_of(body, 0, ANY_TIME)
+    assert [point.index for point in points] == [1]
+    assert bad[0][1].reason is Reason.INVALID_VALUE
+
+
+@pytest.mark.parametrize(
+    ("time", "reason", "hint"),
+    [
+        (1_830_297_600_000, Reason.FUTURE_TIME, ""),
+        (NOW + 900_001, Reason.FUTURE_TIME, ""),
+        (1_648_731_311, Reason.INVALID_TIME, "it looks like s"),
+        (1_648_731_311_000_000, Reason.FUTURE_TIME, "it looks like µs"),
+        (1_648_731_311_000_000_000, Reason.FUTURE_TIME, "it looks like ns"),
+        (0, Reason.INVALID_TIME, ""),
+        (-1, Reason.INVALID_TIME, ""),
+        (9_223_372_036_854_775_807, Reason.FUTURE_TIME, ""),
+    ],
+)
+def test_a_wrong_clock_is_told_before_any_request(time, reason, hint):
+    points, bad = points_of(b'{"value":"1","time":%d}' % time, NOW, BOUNDS)
+    assert not points
+    assert bad[0][1].reason is reason
+    assert hint in bad[0][1].detail
+
+
+@pytest.mark.parametrize("time", [946_684_800_000, NOW, NOW + 900_000])
+def test_a_time_within_the_bounds_is_sent(time):
+    assert points_of(b'{"value":"1","time":%d}' % time, NOW, BOUNDS)[0][0].time == time

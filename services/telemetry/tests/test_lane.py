@@ -1,10 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ferry.contract.dead import Reason
 from ferry.contract.subjects import Address
-from ferry.telemetry.decode import Point
-from ferry.telemetry.held import Held
-from ferry.telemetry.lane import Lane, body_of, chunks, close
+from ferry.telemetry.held import Held, Verdict
+from ferry.telemetry.lane import Lane, body_of, chunks, close, doom, fail
+from ferry.telemetry.lanes.points import Point
 
 ADDRESS = Address("g", "s", "series")
 
@@ -14,7 +15,7 @@ def held(sequence: int, points: int = 1, published_ms: int = 1000) -> Held:
 
 
 def offer(lane: Lane, sequence: int, time: int | None, value: bytes = b'"1"', room: int = 10) -> bool:
-    return lane.offer(held(sequence), [Point(time, value)], room)
+    return lane.offer(held(sequence), [Point(time, value, 0)], room)
 
 
 def test_what_waits_leaves_sorted_by_time_as_one_array():
@@ -115,3 +116,39 @@ def test_chunks_lose_nothing_and_keep_the_order(sizes, max_points, max_bytes):
     assert [dot for chunk in cut for dot in chunk] == dots
     assert all(len(chunk) <= max_points for chunk in cut)
     assert all(len(chunk) == 1 or len(body_of(chunk)) <= max_bytes for chunk in cut)
+
+
+def test_a_burst_without_times_keeps_its_order_however_long_it_is():
+    lane = Lane(ADDRESS)
+    for sequence in range(4000):
+        assert offer(lane, sequence, None, b'"%d"' % sequence, room=5000)
+    dots = lane.take().dots
+    assert [dot.value for dot in dots] == [b'"%d"' % number for number in range(4000)]
+    assert [dot.time for dot in dots] == list(range(1000, 5000))
+
+
+def test_a_replayed_reading_without_a_time_keeps_the_time_of_then():
+    lane = Lane(ADDRESS)
+    lane.raise_last(5000)
+    message = held(1)
+    message.replayed = True
+    lane.offer(message, [Point(None, b'"1"', 0)], 10)
+    assert [(dot.time, dot.implicit) for dot in lane.take().dots] == [(1000, False)]
+
+
+def test_equal_numbers_at_one_time_are_one_reading():
+    lane = Lane(ADDRESS)
+    offer(lane, 1, 10, b'"1.0"')
+    offer(lane, 2, 10, b'"1"')
+    assert len(lane.take().dots) == 1
+
+
+def test_a_message_with_bad_elements_ends_with_its_last_good_one_and_names_the_bad():
+    lane = Lane(ADDRESS)
+    message = held(1, points=2)
+    fail(message, 1, Verdict(Reason.INVALID_VALUE, "null"))
+    lane.offer(message, [Point(10, b'"1"', 0), Point(30, b'"3"', 2)], 10)
+    first, last = lane.take().dots
+    assert close(first) == []
+    assert doom(last, Verdict(Reason.REFUSED, "no")) == [message]
+    assert (message.failed, message.verdict and message.verdict.reason) == ([1, 2], Reason.INVALID_VALUE)

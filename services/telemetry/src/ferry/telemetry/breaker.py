@@ -45,6 +45,11 @@ class Breaker:
         return True
 
     @property
+    def waits_for_a_failing_lane(self) -> bool:
+        """Its probe may take until its time-out."""
+        return self.state == "half_open" and not self._probe_is_healthy
+
+    @property
     def next_probe(self) -> float:
         return min(self._probe_at, self.until)
 

@@ -15,7 +15,8 @@ NOT_FOUND = 404
 
 
 class Entities:
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, keep_s: float = KEEP_S) -> None:
+        self.keep_s = keep_s
         self._cloud = cloud
         self._asked: dict[str, tuple[float, asyncio.Task[tuple[bool, frozenset[str] | None]]]] = {}
         self._loop = asyncio.get_running_loop()
@@ -33,7 +34,7 @@ class Entities:
         if task is None or now >= until:
             self._asked = {name: asked for name, asked in self._asked.items() if asked[0] > now}
             task = asyncio.ensure_future(self._look(gateway, bearer))
-            self._asked[gateway] = (now + KEEP_S, task)
+            self._asked[gateway] = (now + self.keep_s, task)
         return task
 
     async def _look(self, gateway: str, bearer: str) -> tuple[bool, frozenset[str] | None]:

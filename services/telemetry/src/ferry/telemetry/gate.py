@@ -142,8 +142,10 @@ class Gate:
                     self._take(failing=failing)
                     first.set_result(None)
         waits = self._healthy or self._failing
+        if self.breaker.state == "half_open":
+            waits = self._healthy if self.breaker.waits_for_a_failing_lane else None
         # Where no request in flight will wake those who wait, the clock must.
-        if waits and self.breaker.state == "open" and self._timer is None:
+        if waits and self.breaker.state != "closed" and self._timer is None:
             wait_s = max(TICK_S, self._next() - self._loop.time())
             self._timer = self._loop.call_later(wait_s, self._on_timer)
 

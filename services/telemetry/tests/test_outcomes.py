@@ -1,0 +1,250 @@
+"""A lane's readings against a cloud in memory: what each answer does to them."""
+
+import json
+from contextlib import nullcontext
+
+import pytest
+
+from ferry.contract.dead import Reason
+from ferry.contract.subjects import Address
+from ferry.telemetry.breaker import Breaker
+from ferry.telemetry.cloud import Answer
+from ferry.telemetry.gate import Gate
+from ferry.telemetry.held import Held
+from ferry.telemetry.lane import Lane, Standing
+from ferry.telemetry.lanes.points import Point
+from ferry.telemetry.limiter import Failures, Limiter
+from ferry.telemetry.sender import RetryPolicy, Sender
+from ferry.telemetry.series import SeriesForwarder
+
+JSON = "application/json"
+HTML = Answer(200, b"<html>maintenance</html>", None, "text/html")
+
+
+def envelope(status, data=None, code=None):
+    errors = [{"code": code, "message": "no"}] if code else []
+    return Answer(
+        status, json.dumps({"statusCode": status, "data": data, "errors": errors}).encode(), None, JSON
+    )
+
+
+class MemoryCloud:
+    """Thing+ for one gateway `g`: times only go up, arrays are refused whole. `answers` come before its own."""
+
+    def __init__(self):
+        self.stored = {}
+        self.answers = []
+        self.commit_then = None
+        self.shown_as = "pairs"
+        self.largest = 1000
+        self.sensors = ["s", "other"]
+        self.requests = 0
+        self.refuse_entities = False
+
+    async def put(self, path, body, bearer):
+        self.requests += 1
+        if self.answers:
+            return self.answers.pop(0)
+        sensor = path.split("/")[4]
+        if self.refuse_entities or sensor not in self.sensors:
+            return envelope(404, code="NOT_FOUND")
+        read = json.loads(body)
+        points = read if isinstance(read, list) else [read]
+        if len(points) > self.largest:
+            return envelope(400, code="SCHEMA_VALIDATE")
+        series = self.stored.setdefault(sensor, {})
+        if any(point["time"] <= max(series, default=-1) for point in points):
+            return envelope(400, code="INVALID_INPUT")
+        series |= {point["time"]: point["value"] for point in points}
+        if self.commit_then:
+            answer, self.commit_then = self.commit_then, None
+            return answer
+        return envelope(200, {})
+
+    async def get(self, path, query, bearer):
+        self.requests += 1
+        if path == "/gateways/g":
+            return (
+                envelope(404, code="NOT_FOUND")
+                if self.refuse_entities
+                else envelope(200, {"sensors": self.sensors})
+            )
+        if self.shown_as == "refused":
+            return envelope(403, code="ACL_DENY")
+        if self.shown_as == "unknown":
+            return envelope(200, {"surprise": []})
+        series = self.stored.get(path.split("/")[4], {})
+        pairs = [item for time, value in sorted(series.items()) for item in (self.shown(value), time)]
+        newest = max(series, default=None)
+        leaf = {"_meta": {"count": len(series)}, "data": pairs}
+        if newest is not None:
+            leaf["latest"] = {"time": newest, "value": self.shown(series[newest])}
+        return envelope(200, leaf)
+
+    def shown(self, value):
+        return float(value) if self.shown_as == "numbers" else value
+
+
+class MemoryTokens:
+    def __init__(self):
+        self.generation = 1
+        self.header = "Bearer x"
+
+    async def bearer(self):
+        return self
+
+    async def reject(self, generation):
+        self.generation += 1
+
+
+class Bench:
+    def __init__(self, budget_s=300.0):
+        self.cloud = MemoryCloud()
+        self.gate = Gate(Limiter(16), Breaker(0.01, 0.02, 0.1))
+        policy = RetryPolicy(0.0005, 0.002, budget_s, pause_max_s=0.1)
+        self.tokens = MemoryTokens()
+        self.sender = Sender(self.cloud, self.tokens, self.gate, policy, Failures())
+        self.settled = []
+        self.forwarder = SeriesForwarder(
+            self.sender, self.settled.append, 500, 100_000, lambda _: nullcontext()
+        )
+        self.lane = self.new_lane("s")
+
+    def new_lane(self, sensor):
+        return Lane(Address("g", sensor, "series"), standing=Standing("g", sensor))
+
+    async def send(self, *points, lane=None):
+        lane = lane or self.lane
+        for number, point in enumerate(points):
+            time, value = point if isinstance(point, tuple) else (point, "1")
+            message = Held(number, "ack", lane.address.subject, b"", 1000, None, 100)
+            lane.offer(message, [Point(time, json.dumps(value).encode(), 0)], 10_000)
+        taken = lane.take()
+        for message in taken.done:
+            self.settled.append(message)
+        await self.forwarder.forward(lane, lane.address.subject, taken.dots, lambda: None)
+
+    @property
+    def dead(self):
+        return [message.verdict.reason for message in self.settled if message.verdict]
+
+
+@pytest.fixture
+async def bench():
+    return Bench()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HTML,
+        Answer(404, b"<html>no such page</html>", None, "text/html"),
+        Answer(200, b"", None, ""),
+        Answer(302, b"", None, ""),
+        Answer(200, b'{"ok":true}', None, JSON),
+        Answer(403, b'{"error":"proxy"}', None, JSON),
+        Answer(400, b"Bad Request", None, "text/plain"),
+        envelope(503),
+        envelope(600),
+        envelope(429),
+        Answer(200, envelope(500).body, None, JSON),
+    ],
+)
+async def test_what_is_not_things_plus_own_answer_delivers_nothing_and_refuses_nothing(bench, answer):
+    bench.cloud.answers = [answer] * 3
+    await bench.send(1, 2, 3)
+    assert (bench.dead, sorted(bench.cloud.stored["s"])) == ([], [1, 2, 3])
+
+
+async def test_a_200_that_says_400_inside_refuses_the_reading(bench):
+    bench.cloud.answers = [Answer(200, envelope(400, code="SCHEMA_VALIDATE").body, None, JSON)]
+    await bench.send(1)
+    assert bench.dead == [Reason.REFUSED]
+
+
+@pytest.mark.parametrize("shown_as", ["pairs", "numbers"])
+async def test_what_was_stored_but_not_answered_is_no_dead_letter(bench, shown_as):
+    bench.cloud.shown_as = shown_as
+    bench.cloud.commit_then = HTML
+    await bench.send((1, "36.50"), (2, "7"))
+    assert (bench.dead, len(bench.settled)) == ([], 2)
+
+
+async def test_older_and_absent_is_out_of_order_newer_is_sent(bench):
+    await bench.send(10)
+    await bench.send(5, 20, lane=bench.new_lane("s"))
+    assert (bench.dead, sorted(bench.cloud.stored["s"])) == ([Reason.OUT_OF_ORDER], [10, 20])
+
+
+@pytest.mark.parametrize("shown_as", ["refused", "unknown"])
+async def test_a_read_back_that_proves_nothing_is_unverified_after_the_retries_never_refused(shown_as):
+    bench = Bench(budget_s=0.0)
+    await bench.send(10)
+    bench.cloud.shown_as = shown_as
+    others = bench.new_lane("other")
+
+    class Busy(MemoryCloud):
+        async def get(self, path, query, bearer):
+            bench.gate._good_at["another"] = bench.gate._loop.time() + 1
+            return await bench.cloud.get(path, query, bearer)
+
+        async def put(self, path, body, bearer):
+            return await bench.cloud.put(path, body, bearer)
+
+    bench.sender.cloud = Busy()
+    await bench.send(1, lane=others)
+    bench.settled.clear()
+    await bench.send((10, "another value"), lane=bench.new_lane("s"))
+    assert bench.dead == [Reason.UNVERIFIED]
+
+
+async def test_an_account_that_is_refused_keeps_every_reading(bench):
+    bench.cloud.answers = [envelope(471, code="BILLING")] * 6
+    await bench.send(1, 2)
+    assert (bench.dead, bench.gate.breaker.opens > 0) == ([], True)
+
+
+async def test_a_wiped_cloud_is_an_outage_not_the_death_of_every_sensor(bench):
+    bench.cloud.refuse_entities = True
+
+    class Restored(MemoryCloud):
+        async def get(self, path, query, bearer):
+            answer = await bench.cloud.get(path, query, bearer)
+            bench.cloud.refuse_entities = bench.cloud.requests < 8
+            return answer
+
+        async def put(self, path, body, bearer):
+            return await bench.cloud.put(path, body, bearer)
+
+    bench.sender.cloud = bench.sender._entities._cloud = Restored()
+    bench.sender._entities.keep_s = 0.0
+    await bench.send(1, 2)
+    assert (bench.dead, sorted(bench.cloud.stored["s"])) == ([], [1, 2])
+
+
+async def test_a_sensor_that_is_gone_while_others_get_through_is_a_dead_letter(bench):
+    bench.cloud.sensors = ["other"]
+    bench.gate._good_at["another"] = bench.gate._loop.time() + 1
+    await bench.send(1)
+    assert bench.dead == [Reason.UNKNOWN_SENSOR]
+
+
+async def test_a_limit_of_elements_is_learnt_once(bench):
+    bench.cloud.largest = 10
+    await bench.send(*range(1, 401))
+    first = bench.cloud.requests
+    await bench.send(*range(401, 801))
+    assert (bench.dead, len(bench.cloud.stored["s"])) == ([], 800)
+    assert bench.cloud.requests - first <= 400 // bench.lane.max_points + 1
+
+
+async def test_413_is_a_size_and_remembered(bench):
+    bench.cloud.answers = [Answer(413, b"<html>", None, "text/html")] * 2
+    await bench.send(*range(1, 101))
+    assert (bench.dead, bench.lane.max_points) == ([], 25)
+
+
+async def test_a_bearer_refused_in_any_shape_is_renewed(bench):
+    bench.cloud.answers = [Answer(401, b'"Access denied"', None, JSON)]
+    await bench.send(1)
+    assert (bench.dead, bench.tokens.generation) == ([], 2)
