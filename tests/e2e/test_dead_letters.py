@@ -9,7 +9,11 @@ from ferry.contract import subjects
 from harness.processes import eventually
 from harness.services import lay_fleet
 
-QUICK = {"FERRY_TELEMETRY__UNKNOWN_GRACE_S": "0.2", "FERRY_TELEMETRY__IMPLY_STATUS": "false"}
+QUICK = {
+    "FERRY_TELEMETRY__UNKNOWN_GRACE_S": "0.2",
+    "FERRY_TELEMETRY__EARLIEST_TIME_MS": "0",
+    "FERRY_TELEMETRY__IMPLY_STATUS": "false",
+}
 
 
 @pytest.fixture

@@ -22,7 +22,11 @@ from harness.services import lay_fleet
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
-QUICK = {"FERRY_TELEMETRY__UNKNOWN_GRACE_S": "0.2", "FERRY_TELEMETRY__IMPLY_STATUS": "false"}
+QUICK = {
+    "FERRY_TELEMETRY__UNKNOWN_GRACE_S": "0.2",
+    "FERRY_TELEMETRY__EARLIEST_TIME_MS": "0",
+    "FERRY_TELEMETRY__IMPLY_STATUS": "false",
+}
 CAROLS = sensor_series("plant-7", "s1")
 
 

@@ -11,6 +11,7 @@ from harness.services import lay_fleet
 
 QUICK = {
     "FERRY_TELEMETRY__UNKNOWN_GRACE_S": "1",
+    "FERRY_TELEMETRY__EARLIEST_TIME_MS": "0",
     "FERRY_TELEMETRY__RETRY_BASE_S": "0.05",
     "FERRY_TELEMETRY__RETRY_CAP_S": "0.5",
 }

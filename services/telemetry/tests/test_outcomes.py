@@ -104,7 +104,7 @@ class Bench:
         policy = RetryPolicy(0.0005, 0.002, budget_s, pause_max_s=0.1)
         self.tokens = MemoryTokens()
         self.sender = Sender(self.cloud, self.tokens, self.gate, policy, Failures())
-        self.settled = []
+        self.settled: list[Held] = []
         self.forwarder = SeriesForwarder(
             self.sender, self.settled.append, 500, 100_000, lambda _: nullcontext()
         )

@@ -79,9 +79,11 @@ class Gate:
         self._failing_in_use -= failing
 
     def _admits(self, *, failing: bool) -> bool:
-        if not self.limiter.free:
+        limit = int(self.limiter.limit)
+        if failing and (not self.limiter.free or self._failing_in_use >= max(1, limit // FAILING_SHARE)):
             return False
-        if failing and self._failing_in_use >= max(1, int(self.limiter.limit) // FAILING_SHARE):
+        # what failing lanes wait for takes no place from a healthy one
+        if self.limiter.in_use - self._failing_in_use >= limit:
             return False
         return self.breaker.allows(self._loop.time(), healthy=not failing)
 
@@ -141,9 +143,9 @@ class Gate:
                 if not first.done():
                     self._take(failing=failing)
                     first.set_result(None)
-        waits = self._healthy or self._failing
+        waits = bool(self._healthy or self._failing)
         if self.breaker.state == "half_open":
-            waits = self._healthy if self.breaker.waits_for_a_failing_lane else None
+            waits = bool(self._healthy) and self.breaker.waits_for_a_failing_lane
         # Where no request in flight will wake those who wait, the clock must.
         if waits and self.breaker.state != "closed" and self._timer is None:
             wait_s = max(TICK_S, self._next() - self._loop.time())

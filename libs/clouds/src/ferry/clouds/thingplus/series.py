@@ -70,7 +70,15 @@ def _read(said: Any, status: int) -> Series:
         return _leaf({"data": data, "_meta": envelope.get("_meta")})
     data = _object(data)
     embedded = data.get("series")
+    if _is_sensor(data) and "series" not in data:
+        return Series({})  # the sensor itself, without a leaf: it never had a reading
     return _leaf(embedded) if isinstance(embedded, dict) else _leaf(data, bare=True)
+
+
+def _is_sensor(data: dict[str, Any]) -> bool:
+    """An entity rather than its series: only a sensor names its device."""
+    own = isinstance(data.get("id"), str) and isinstance(data.get("deviceId"), str)
+    return own and not data.keys() & {"data", "seriesPack", "latest", "time", "value"}
 
 
 def _leaf(leaf: dict[str, Any], *, bare: bool = False) -> Series:
