@@ -19,7 +19,8 @@ def ambiguous(error: CloudError) -> bool:
 
 
 def busy(error: CloudError) -> bool:
-    return error.status in {408, 425, 429}
+    """Another try can help, and nothing was claimed."""
+    return isinstance(error, RefusedError) and error.retryable and not ambiguous(error)
 
 
 def conflict(error: CloudError) -> bool:
