@@ -6,15 +6,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import RequestBuilder
 from pyreqwest.response import Response
 
+from ferry.clouds.network.way import read_network
 from ferry.clouds.thingplus.answers import retry_after_s
 from ferry.telemetry.settings import CloudSettings
-from ferry.telemetry.way import read_network, through
+from ferry.telemetry.way import through, why
 
 OK = 200
 MAX_ANSWER = 256 * 1024
@@ -45,8 +47,11 @@ class Cloud(Protocol):
 class ThingPlusCloud:
     """Both calls raise Unreachable."""
 
-    def __init__(self, base: str, client: Client) -> None:
+    def __init__(self, base: str, client: Client, proxy: str = "") -> None:
+        """`proxy` is shown where a request fails on its way through it."""
         self._base = base.rstrip("/")
+        self._host = urlsplit(base).hostname or ""
+        self._proxy = proxy
         self._client = client
 
     async def put(self, path: str, body: bytes, bearer: str) -> Answer:
@@ -67,7 +72,7 @@ class ThingPlusCloud:
                 waits = retry_after_s(_header(response, "retry-after"))
                 return Answer(status, body, waits, _header(response, "content-type"))
         except PyreqwestError as error:
-            raise Unreachable(type(error).__name__) from None
+            raise Unreachable(why(error, self._host, self._proxy)) from None
 
 
 def _header(response: Response, name: str) -> str:
@@ -91,5 +96,7 @@ async def thingplus(settings: CloudSettings, connections: int) -> AsyncIterator[
         .error_for_status(enable=False)
         .user_agent("ferry-telemetry")
     )
-    async with through(builder, read_network(os.environ), settings.url).build() as client:
-        yield ThingPlusCloud(settings.url, client)
+    network = read_network(os.environ)
+    proxy = network.proxy_for(settings.url)
+    async with through(builder, network, settings.url).build() as client:
+        yield ThingPlusCloud(settings.url, client, proxy.shown if proxy else "")

@@ -5,9 +5,7 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.proxy import ProxyBuilder
 
 from ferry.clouds.network.failures import texts_of, why_no_answer
-from ferry.clouds.network.way import Network, read_network
-
-__all__ = ["read_network", "through", "why"]
+from ferry.clouds.network.way import Network
 
 
 def through(builder: ClientBuilder, network: Network, url: str) -> ClientBuilder:
