@@ -152,3 +152,12 @@ def test_a_message_with_bad_elements_ends_with_its_last_good_one_and_names_the_b
     assert close(first) == []
     assert doom(last, Verdict(Reason.REFUSED, "no")) == [message]
     assert (message.failed, message.verdict and message.verdict.reason) == ([1, 2], Reason.INVALID_VALUE)
+
+
+def test_a_lane_in_quarantine_lets_nothing_overtake_what_comes_again():
+    lane = Lane(ADDRESS)
+    for sequence in (3, 4):
+        offer(lane, sequence, sequence)
+    lane.restart([3, 4])
+    assert not offer(lane, 5, 5)
+    assert [offer(lane, sequence, sequence) for sequence in (3, 4, 5)] == [True, True, True]

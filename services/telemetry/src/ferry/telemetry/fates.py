@@ -33,6 +33,7 @@ class BusFates:
         self._jetstream = jetstream
         self._later = b'-NAK {"delay": %d}' % int(give_back_s * 1e9)
         self._burials = asyncio.Semaphore(BURIALS)
+        self._refused = 0
         self._told: list[tuple[str, bytes]] = []
         self._teller: asyncio.Task[None] | None = None
 
@@ -66,21 +67,22 @@ class BusFates:
             await self._teller
         await self._client.flush(timeout=2)
 
-    async def bury(self, held: Held, verdict: Verdict) -> None:
-        """Publishes the dead letter until the stream confirms it, then terminates the original."""
+    async def bury(self, held: Held, verdict: Verdict) -> bool:
+        """Publishes the dead letter, then terminates the original. False where the stream does not confirm it."""
         gateway, sensor = address_of(held.subject)
         target = subjects.dead(verdict.reason, gateway, sensor)
         headers = _headers(held, verdict)
-        wait_s = 0.1
-        while True:
-            try:
-                async with self._burials:
-                    await self._jetstream.publish(target, held.body, timeout=5, headers=headers)
-                break
-            except Exception as error:  # noqa: BLE001 - it stays in hand, and so in the stream, until it is buried
+        try:
+            async with self._burials:
+                await self._jetstream.publish(target, held.body, timeout=5, headers=headers)
+        except Exception as error:  # noqa: BLE001 - the stream may be full: the original stays where it is
+            self._refused += 1
+            if self._refused == 1:
                 _log.warning("dead_letter.refused", reason=verdict.reason, error=type(error).__name__)
-                await asyncio.sleep(wait_s)
-                wait_s = min(wait_s * 2, 5.0)
+            return False
+        if self._refused:
+            _log.warning("dead_letter.taken_again", refused=self._refused)
+            self._refused = 0
         self._tell(held.ack, b"+TERM " + verdict.reason.value.encode())
         _log.warning(
             "dead_letter",
@@ -89,6 +91,7 @@ class BusFates:
             sensor=sensor if sensor and is_safe_id(sensor) else None,
             http_status=verdict.http_status,
         )
+        return True
 
 
 def _headers(held: Held, verdict: Verdict) -> dict[str, str]:

@@ -15,8 +15,8 @@ class Fates(Protocol):
 
     def ack(self, held: Held) -> None: ...
     def give_back(self, held: Held) -> None: ...
-    async def bury(self, held: Held, verdict: Verdict) -> None:
-        """Returns when the dead letter is confirmed and the original terminated."""
+    async def bury(self, held: Held, verdict: Verdict) -> bool:
+        """True when the dead letter is confirmed and the original terminated."""
 
 
 @dataclass(slots=True)
@@ -70,8 +70,9 @@ class Hand:
             self._fates.ack(held)
 
     async def _bury(self, held: Held, verdict: Verdict) -> None:
-        await self._fates.bury(held, verdict)
-        if self._drop(held):
+        if not await self._fates.bury(held, verdict):
+            self.give_back(held)  # it comes again later and takes no room from others meanwhile
+        elif self._drop(held):
             self.counts.dead += 1
 
     def give_back(self, held: Held) -> None:

@@ -126,11 +126,25 @@ class Journey:
                     self._imply(partition, lane, newest_ms)
         except Fenced:
             partition.lanes.pop(key, None)
-        except Exception as error:  # noqa: BLE001 - our own mistake: the partition is taken anew, nothing is lost
-            _log.error("lane.failed", exc_info=error)
-            partition.broken = True
+        except Exception as error:  # noqa: BLE001 - our own mistake: it must not stop the other lanes
+            self._quarantine(partition, lane, key, error)
         finally:
             lane.running = False
+
+    def _quarantine(self, partition: Partition, lane: Lane, key: str, error: Exception) -> None:
+        """Gives the lane's messages back to the stream: they come again later, in order."""
+        messages = [held for held in partition.in_hand.values() if held.subject == key and not held.settled]
+        first = min((held.sequence for held in messages), default=None)
+        _log.error(
+            "lane.quarantined",
+            gateway=lane.address.gateway,
+            sensor=lane.address.sensor,
+            sequence=first,
+            exc_info=error,
+        )
+        lane.restart(sorted(held.sequence for held in messages))
+        for held in messages:
+            self._hand.give_back(held)
 
     def _is_known(self, address: subjects.Address) -> bool:
         return self._known.sensor_now(address.gateway, str(address.sensor))

@@ -124,6 +124,11 @@ class Lane:
         """A reading was refused alone: it, and not the size, may be why its array was."""
         self.halved = 0
 
+    def restart(self, sequences: list[int]) -> None:
+        """Nothing is in hand any more; these come again, and nothing newer may overtake them."""
+        self.waiting = []
+        self.given_back = deque(sorted({*sequences, *self.given_back}))
+
     def raise_last(self, newest_ms: int) -> None:
         """The cloud was seen to have a point at `newest_ms`."""
         if newest_ms >= 0 and (self.last is None or newest_ms > self.last.time):

@@ -23,6 +23,10 @@ HEARTBEAT_S = 2.0
 LATE_S = 2.0
 """A pull that has not even expired by then is lost: the connection or the consumer went away."""
 BATCH = 256
+MAX_BYTES = topology.MAX_BODY + 128 * 1024
+"""Of one pull: the largest message with its headers fits; what is asked for beside it is bounded."""
+HARMLESS = ("No Messages", "MaxBytes")
+"""A pull that ended because there was nothing more, or nothing more that it may carry."""
 GONE = frozenset({"409", "503", "404"})
 
 _log = structlog.get_logger(__name__)
@@ -60,7 +64,12 @@ class ReadingsStream:
         self._partitions[key] = (partition, pull)
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{topology.READINGS.name}.{partition.consumer}"
         request = json.dumps(
-            {"batch": BATCH, "expires": int(EXPIRES_S * 1e9), "idle_heartbeat": int(HEARTBEAT_S * 1e9)}
+            {
+                "batch": BATCH,
+                "max_bytes": MAX_BYTES,
+                "expires": int(EXPIRES_S * 1e9),
+                "idle_heartbeat": int(HEARTBEAT_S * 1e9),
+            }
         ).encode()
         try:
             while partition.pulls and not pull.suspect:
@@ -112,7 +121,7 @@ class ReadingsStream:
                 pull.over.set()
             return
         description = msg.headers.get("Description", "")
-        if status in GONE and "No Messages" not in description:
+        if status in GONE and not any(word in description for word in HARMLESS):
             pull.suspect = True
             _log.info("pull.ended", partition=key, status=status, description=description)
         pull.over.set()
