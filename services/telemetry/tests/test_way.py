@@ -125,3 +125,13 @@ async def test_a_self_signed_cloud_is_named_as_such(tmp_path, by):
     async with server:
         url = f"https://localhost:{server.sockets[0].getsockname()[1]}"
         assert await by(url, read_network({})) == "the certificate is self-signed"
+
+
+@pytest.mark.parametrize("by", [by_pyreqwest, by_httpx])
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+async def test_no_client_reads_the_environment_by_rules_of_its_own(by, monkeypatch, variable):
+    monkeypatch.setenv(variable, f"http://127.0.0.1:{free_port()}")
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert await by(url, read_network({})) == 200
