@@ -79,8 +79,6 @@ async def test_a_good_answer_is_read_and_shows_nothing_in_its_repr():
         ),
         (b'{"error":"invalid_client","error_description":"who?"}', "invalid_client", "who?"),
         (b'"Access denied"', "", "Access denied"),
-        (b"<html>", "", "(no words)"),
-        (b"[" * 100_000, "", "(no words)"),
         (
             b'{"message":"the secret is c4nary\\r\\nInjected: line"}',
             "",
@@ -113,6 +111,14 @@ async def test_which_refusals_are_the_tokens_own(status, body, is_bearer):
         with pytest.raises(RefusedError) as refused:
             await ask(url, bearer=SecretStr("t"))
     assert isinstance(refused.value, BearerRefusedError) is is_bearer
+
+
+@pytest.mark.parametrize("status", ["400 Bad", "403 No", "404 No", "405 No", "407 No", "409 No"])
+@pytest.mark.parametrize("body", [b"<html>blocked</html>", b"", b"[" * 100_000, b"[]"])
+async def test_a_page_of_a_proxy_refuses_nothing(status, body):
+    async with answering(reply(status, body, b"Content-Type: text/html\r\n")) as (url, _):
+        with pytest.raises(BadAnswerError, match="text/html: not the cloud's"):
+            await ask(url, bearer=SecretStr("t"))
 
 
 async def test_a_redirect_is_not_followed():

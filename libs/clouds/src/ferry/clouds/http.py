@@ -17,7 +17,8 @@ from ferry.clouds.errors import BadAnswerError, UnreachableError, refusal
 from ferry.clouds.network.failures import texts_of, why_no_answer
 from ferry.clouds.network.proxies import Proxy
 from ferry.clouds.network.way import Network, read_network
-from ferry.clouds.words import parse_json
+from ferry.clouds.replies import is_retryable
+from ferry.clouds.words import media_type, parse_json
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 """Bytes; 4000 gateways, the longest list of Thing+, take less than half."""
@@ -49,6 +50,10 @@ def accepted(answer: Answer, *, bearer: SecretStr | None, secrets: Sequence[str]
     if bearer:
         secrets = (*secrets, bearer.get_secret_value())
     if answer.status >= httpx.codes.BAD_REQUEST:
+        told = isinstance(answer.json, dict | str) or answer.status == httpx.codes.UNAUTHORIZED
+        if not told and not is_retryable(answer.status):
+            kind = media_type(answer.headers.get("content-type", ""), answer.text.encode(errors="replace"))
+            raise BadAnswerError(answer.status, f"{kind}: not the cloud's")
         raise refusal(answer.status, answer.headers, answer.text, bearer=bearer is not None, secrets=secrets)
     if not httpx.codes.is_success(answer.status):
         raise BadAnswerError(answer.status, "a redirect, which is not followed")
