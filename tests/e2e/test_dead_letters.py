@@ -36,6 +36,7 @@ async def settled(client, dead):
 async def test_dead_letters_are_found_by_filter_replayed_and_discarded(
     suite, nats_client, publisher, sandbox, ferry
 ):
+    await lay_fleet(suite.bus, sandbox, 0, 0)
     await asyncio.gather(suite.start("auth"), suite.start("telemetry", QUICK))
     early = subjects.sensor_series("gateway-0", "gateway-0-sensor-0")
     for moment in (1000, 2000):
@@ -71,6 +72,7 @@ async def test_dead_letters_are_found_by_filter_replayed_and_discarded(
 
 
 async def test_a_replay_that_was_cut_short_may_be_done_again(suite, nats_client, publisher, sandbox, ferry):
+    await lay_fleet(suite.bus, sandbox, 0, 0)
     await asyncio.gather(suite.start("auth"), suite.start("telemetry", QUICK))
     subject = subjects.sensor_series("gateway-0", "gateway-0-sensor-0")
     await publisher.jetstream().publish(subject, b'{"value":"7"}')

@@ -1,9 +1,8 @@
 """The registry's bucket, read by key: one direct get a look-up."""
 
 import json
-from typing import Any
+from typing import Any, Protocol
 
-from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from ferry.contract import registry, topology
@@ -12,19 +11,43 @@ from ferry.telemetry.known import LookupFailed
 STREAM = f"KV_{topology.REGISTRY.name}"
 
 
+class Stored(Protocol):
+    @property
+    def data(self) -> bytes | None: ...
+
+
+class DirectGets(Protocol):
+    """JetStream, as far as it is needed here. Raises NotFoundError."""
+
+    async def get_last_msg(self, stream_name: str, subject: str, direct: bool | None = False) -> Stored: ...
+
+
 class RegistryBucket:
-    def __init__(self, jetstream: JetStreamContext) -> None:
+    def __init__(self, jetstream: DirectGets) -> None:
         self._jetstream = jetstream
 
     async def sensor(self, gateway: str, sensor: str) -> bool:
-        return await self._record(registry.sensor_key(gateway, sensor)) is not None
+        return await self._entity(registry.sensor_key(gateway, sensor)) is not None
 
     async def report_interval_ms(self, gateway: str) -> int | None:
-        record = await self._record(registry.gateway_key(gateway))
-        return None if record is None else int(record["reportInterval"])
+        entity = await self._entity(registry.gateway_key(gateway))
+        return None if entity is None else int(entity["reportInterval"])
 
-    async def _record(self, key: str) -> dict[str, Any] | None:
+    async def _entity(self, key: str) -> dict[str, Any] | None:
         """The entity, once it is registered at the cloud. Raises LookupFailed."""
+        body = await self._get(key)
+        if body is None:
+            if await self._get(registry.FILLED_KEY) is None:
+                raise LookupFailed("the registry's bucket was not filled yet")
+            return None
+        try:
+            record: dict[str, Any] = json.loads(body or b"{}")
+            return record["entity"] if record.get("state") == "registered" else None
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise LookupFailed(type(error).__name__) from None
+
+    async def _get(self, key: str) -> bytes | None:
+        """None where the bucket has no such key; empty where it was deleted. Raises LookupFailed."""
         try:
             message = await self._jetstream.get_last_msg(
                 STREAM, f"$KV.{topology.REGISTRY.name}.{key}", direct=True
@@ -33,5 +56,4 @@ class RegistryBucket:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it was, the sensor may well exist
             raise LookupFailed(type(error).__name__) from None
-        record: dict[str, Any] = json.loads(message.data or b"{}")
-        return record["entity"] if record.get("state") == "registered" else None
+        return message.data or b""
