@@ -103,6 +103,8 @@ class DeadLetter(Message):
     traceparent: str | None = None
     body: str
     body_base64: bool = False
+    body_cut: bool = False
+    """Too large for a list: `dead.get` has all of it."""
 
 
 class DeadList(Message):
@@ -111,7 +113,8 @@ class DeadList(Message):
 
 
 class DeadDone(Message):
-    """How many were replayed or discarded; `next` when more match than one request does."""
+    """How many were replayed or discarded, and how many could not be; `next` when more match than one request does."""
 
     done: int
+    failed: int = 0
     next: int | None = None

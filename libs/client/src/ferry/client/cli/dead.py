@@ -62,7 +62,11 @@ def list_(as_json: bool, **given: Any) -> None:
     wanted = _parse(DeadFilter, given)
 
     async def work(bus: Bus) -> DeadList:
-        return await bus.ask(subjects.TELEMETRY_DEAD_LIST, wanted, DeadList)
+        found = await bus.ask(subjects.TELEMETRY_DEAD_LIST, wanted, DeadList)
+        while not found.items and found.next is not None:  # nothing matched in the time of one request
+            rest = wanted.model_copy(update={"after": found.next})
+            found = await bus.ask(subjects.TELEMETRY_DEAD_LIST, rest, DeadList)
+        return found
 
     found = on_bus(work)
     if as_json:
@@ -125,21 +129,24 @@ def discard(as_json: bool, yes: bool, **given: Any) -> None:
 def _do(subject: str, done_word: str, as_json: bool, given: dict[str, Any]) -> None:
     choice = _parse(DeadChoice, given)
 
-    async def work(bus: Bus) -> int:
-        done, after = 0, 0
+    async def work(bus: Bus) -> tuple[int, int]:
+        done, failed, after = 0, 0, choice.after
         while True:
             page = choice.model_copy(update={"after": after})
             answer = await bus.ask(subject, page, DeadDone)
             done += answer.done
+            failed += answer.failed
             if answer.next is None:
-                return done
+                return done, failed
             after = answer.next
 
-    done = on_bus(work)
+    done, failed = on_bus(work)
     if as_json:
-        print_json({"done": done})
+        print_json({"done": done, "failed": failed})
     else:
-        say(f"{done} {done_word}")
+        say(
+            f"{done} {done_word}" + (f", {failed} not: look at them with `ferry dead list`" if failed else "")
+        )
 
 
 def _parse(model: type[DeadFilter], given: dict[str, Any]) -> Any:
