@@ -25,7 +25,7 @@ from make_publisher import make
 from ready import until_ready
 from suite import SANDBOX_ACCOUNT, free_port
 
-from ferry.client.settings import ClientSettings, NatsSettings
+from ferry.client.settings import NatsSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 NATS_IMAGE = os.environ.get("NATS_IMAGE") or "docker.io/library/nats:2.15"
@@ -91,7 +91,7 @@ class Stage:
         self.engine.call("network", "rm", self.network)
 
 
-def start_nats(stage: Stage) -> tuple[int, ClientSettings]:
+def start_nats(stage: Stage) -> tuple[int, NatsSettings]:
     """The port on this machine, and who publishes the example's gateways."""
     config, seeds = stage.folder / "nats", stage.folder / "publisher"
     shutil.copytree(ROOT / "deploy" / "nats", config)
@@ -112,7 +112,7 @@ def start_nats(stage: Stage) -> tuple[int, ClientSettings]:
         nkey_seed=(seeds / "FERRY_NATS__NKEY_SEED").read_text(),
         inbox_prefix=(seeds / "FERRY_NATS__INBOX_PREFIX").read_text(),
     )
-    return port, ClientSettings(nats=publisher)
+    return port, publisher
 
 
 def listening(port: int) -> None:
@@ -190,7 +190,7 @@ def measured(stage: Stage) -> Iterator[None]:
         print(f"{name:10} {peak:6.0f} MiB {millis:6.0f}m", flush=True)
 
 
-async def demo(stage: Stage, publisher: ClientSettings) -> int:
+async def demo(stage: Stage, publisher: NatsSettings) -> int:
     async with asyncio.timeout(LIMIT_S):
         await until_ready()
         check_confined(stage)

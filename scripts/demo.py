@@ -18,8 +18,8 @@ from typing import Any
 from ready import until_ready
 
 from ferry.client.bus import Bus, connect
-from ferry.client.publisher import Publisher
-from ferry.client.settings import ClientSettings
+from ferry.client.ferry import Ferry
+from ferry.client.settings import NatsSettings
 from ferry.contract import subjects
 from ferry.contract.problems import ProblemError
 from ferry.contract.readings import Reading
@@ -72,10 +72,10 @@ def claim_motor_sensor(folder: Path) -> None:
     print(f"OtoSense sensor {sensor['sensorId']}: {sensor['nextStep']}", flush=True)
 
 
-async def publish(track: Track, publisher: Publisher, stop: asyncio.Event) -> None:
+async def publish(track: Track, publisher: Ferry, stop: asyncio.Event) -> None:
     while not stop.is_set() and track.sent < len(track.readings):
         try:
-            await publisher.series(track.gateway, track.sensor, [track.readings[track.sent]])
+            await publisher.series(track.gateway, track.sensor, track.readings[track.sent])
         except ProblemError as error:
             print(f"not published: {error}", flush=True)
             await asyncio.sleep(0.5)
@@ -110,7 +110,7 @@ async def settled(bus: Bus, published: int) -> tuple[int, int]:
         await asyncio.sleep(0.1)
 
 
-async def play(folder: Path, publisher: ClientSettings | None = None) -> tuple[int, int, int]:
+async def play(folder: Path, publisher: NatsSettings | None = None) -> tuple[int, int, int]:
     """All of the demo once the services are ready: published, delivered, dead.
 
     The environment says who asks; `publisher` who publishes, where that may not be the same.
@@ -121,11 +121,9 @@ async def play(folder: Path, publisher: ClientSettings | None = None) -> tuple[i
     seconds = float(os.environ.get("DEMO_SECONDS") or "inf")
     all_tracks = tracks()
     stop = asyncio.Event()
-    async with connect() as bus, connect(publisher) as publishers_bus:
+    async with connect() as bus, Ferry(publisher) as ferry_publisher:
         shower = asyncio.create_task(show(all_tracks, stop))
-        publishing = [
-            asyncio.create_task(publish(track, Publisher(publishers_bus), stop)) for track in all_tracks
-        ]
+        publishing = [asyncio.create_task(publish(track, ferry_publisher, stop)) for track in all_tracks]
         await asyncio.wait(publishing, timeout=None if seconds == float("inf") else seconds)
         stop.set()
         await asyncio.gather(*publishing, shower)

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 ERROR_CODE_HEADER = "Nats-Service-Error-Code"
 ERROR_HEADER = "Nats-Service-Error"
 TYPE_BASE = "urn:ferry:problem:"
+ANSWER_S = 30.0
+"""A service answers within this, with a problem if need be; who asks waits a little longer."""
 
 
 Answer = TypeVar("Answer", bound=BaseModel)

@@ -11,6 +11,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from ferry.contract.problems import ANSWER_S
+
 SECRETS_DIR_VARIABLE = "FERRY_SECRETS_DIR"
 DEFAULT_SECRETS_DIR = "/run/secrets/ferry"
 
@@ -82,7 +84,7 @@ class RuntimeSettings(BaseSettings):
     log: LogSettings = LogSettings()
     shutdown_s: float = 20.0
     """All of a clean stop happens within this; a container's grace must be longer."""
-    request_s: float = 30.0
+    request_s: float = ANSWER_S
     """A request that takes longer is answered with a 504 problem."""
 
     @classmethod

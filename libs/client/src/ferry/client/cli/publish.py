@@ -1,28 +1,51 @@
-"""`ferry publish`: a reading or a status by hand."""
+"""`ferry publish`: readings and statuses, one or a file of them."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
 
 import click
 
-from ferry.client.bus import Bus
-from ferry.client.cli.running import on_bus
+from ferry.client.cli.running import in_words
 from ferry.client.cli.terminal import as_json, print_json, say
-from ferry.client.publisher import Publisher
+from ferry.client.ferry import Ferry, Receipt
+from ferry.client.publishing.bulk import Published
 from ferry.contract.ids import safe_id
-from ferry.contract.readings import Reading, Status
+
+R = TypeVar("R")
+TIMEOUT_S = 10.0
+FILE_TIMEOUT_S = 60.0
+_NUMBER = re.compile(r"-[0-9.]")
 
 
-def _id(_: click.Context, __: click.Parameter, value: str) -> str:
+def _id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     try:
-        return safe_id(value)
+        return None if value is None else safe_id(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
 
+class _TakesNegativeNumbers(click.Command):
+    """`-5` is a value, not an option; `--` lets any other text that begins with a dash be one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ignore_unknown_options = True
+        separated = "--" in args
+        rest = super().parse_args(ctx, args)
+        value = ctx.params.get("value")
+        if isinstance(value, str) and value.startswith("-") and not separated and not _NUMBER.match(value):
+            raise click.NoSuchOption(value, ctx=ctx)
+        return rest
+
+
 @click.group()
 def publish() -> None:
-    """Publish a reading or a status."""
+    """Publish readings and statuses."""
 
 
-@publish.command()
+@publish.command(cls=_TakesNegativeNumbers)
 @click.argument("gateway", callback=_id)
 @click.argument("sensor", callback=_id)
 @click.argument("value")
@@ -31,33 +54,55 @@ def publish() -> None:
 def series(gateway: str, sensor: str, value: str, time: int | None, as_json: bool) -> None:
     """Publish one VALUE of a SENSOR."""
 
-    async def work(bus: Bus) -> int:
-        return await Publisher(bus).series(gateway, sensor, [Reading(value=value, time=time)])
+    async def work(ferry: Ferry) -> Receipt:
+        return await ferry.series(gateway, sensor, value, time)
 
-    _say(on_bus(work), as_json)
+    _say(_published(work), as_json)
 
 
 @publish.command()
 @click.argument("gateway", callback=_id)
 @click.argument("value", type=click.Choice(["on", "off", "err"]))
-@click.option("--sensor", help="The sensor; without it, the gateway itself.")
-@click.option("--valid", type=click.IntRange(min=1), help="How long it is valid, in s.")
+@click.option("--sensor", callback=_id, help="The sensor; without it, the gateway itself.")
+@click.option("--valid", type=click.IntRange(1, 31_536_000), help="How long it is valid, in s.")
 @as_json
 def status(gateway: str, value: str, sensor: str | None, valid: int | None, as_json: bool) -> None:
     """Publish the status of a GATEWAY, or of one of its sensors."""
-    message = Status.model_validate({"value": value, "validDuration": valid})
 
-    async def work(bus: Bus) -> int:
-        publisher = Publisher(bus)
-        if sensor is None:
-            return await publisher.gateway_status(gateway, message)
-        return await publisher.sensor_status(gateway, sensor, message)
+    async def work(ferry: Ferry) -> Receipt:
+        return await ferry.status(gateway, value, sensor=sensor, valid_s=valid)
 
-    _say(on_bus(work), as_json)
+    _say(_published(work), as_json)
 
 
-def _say(sequence: int, as_json: bool) -> None:
+@publish.command()
+@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--gateway", callback=_id, help="Of every row, where the file has no such column.")
+@click.option("--sensor", callback=_id, help="The same.")
+@as_json
+def file(path: Path, gateway: str | None, sensor: str | None, as_json: bool) -> None:
+    """Publish a CSV FILE with the columns gateway, sensor, value, time (Unix ms or ISO 8601; may be left out)."""
+
+    async def work(ferry: Ferry) -> Published:
+        return await ferry.bulk(path, gateway=gateway, sensor=sensor)
+
+    done = _published(work, FILE_TIMEOUT_S)
     if as_json:
-        print_json({"sequence": sequence})
+        print_json({"readings": done.readings, "messages": done.messages})
     else:
-        say(f"stored as {sequence}")
+        say(f"{done.readings} readings stored, in {done.messages} messages")
+
+
+def _published(work: Callable[[Ferry], Awaitable[R]], timeout_s: float = TIMEOUT_S) -> R:
+    async def run() -> R:
+        async with Ferry(timeout_s=timeout_s) as ferry:
+            return await work(ferry)
+
+    return in_words(lambda: asyncio.run(run()))
+
+
+def _say(receipt: Receipt, as_json: bool) -> None:
+    if as_json:
+        print_json({"sequence": receipt.sequence})
+    else:
+        say(f"stored as {receipt.sequence}")

@@ -27,12 +27,19 @@ def on_bus(work: Callable[[Bus], Awaitable[R]]) -> R:
         async with connect() as bus:
             return await work(bus)
 
+    return in_words(lambda: asyncio.run(run()))
+
+
+def in_words(work: Callable[[], R]) -> R:
+    """What the work raises for its caller's input or the bus's state becomes a sentence and exit code 1."""
     try:
-        return asyncio.run(run())
+        return work()
     except ProblemError as error:
         fail(error)
     except ValidationError as error:
         fail(ProblemError.invalid(error))
+    except ValueError as error:
+        fail(ProblemError.of("invalid-request", 400, str(error)))
 
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoReturn:

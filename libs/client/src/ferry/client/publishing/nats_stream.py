@@ -1,0 +1,210 @@
+"""JetStream over nats-py: many publishes at a time on one connection, which is made anew for ever."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import random
+import time
+from dataclasses import dataclass
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from ferry.client.connection import Denial, denial, open_client
+from ferry.client.errors import FerryError, NotConfirmedError, NotConnectedError, NotStoredError, RefusedError
+from ferry.client.publishing.ports import Headers
+from ferry.client.settings import NatsSettings
+
+ACK_S = 5.0
+"""Longer than a stream needs to elect a leader's answer; then the publish is tried again."""
+SWEEP_S = 0.25
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 2.0
+NO_RESPONDERS = "503"
+TOO_LARGE = 10054
+"""JetStream's error code (server/errors.json): message size exceeds maximum allowed."""
+_log = logging.getLogger("ferry.client")
+
+
+@dataclass(slots=True)
+class _Publish:
+    subject: str
+    deadline: float
+    answer: asyncio.Future[int]
+
+
+class NatsStream:
+    def __init__(self, settings: NatsSettings, *, ack_s: float = ACK_S) -> None:
+        self._settings = settings
+        self._ack_s = ack_s
+        self._client: Client | None = None
+        self._inbox = ""
+        self._numbers = itertools.count()
+        self._waiting: dict[str, _Publish] = {}
+        self._connected = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._inbox_denied: Denial | None = None
+        self._trouble: FerryError | None = None
+
+    @property
+    def trouble(self) -> FerryError | None:
+        return self._trouble
+
+    async def start(self, *, fail_fast: bool) -> None:
+        if fail_fast:
+            await self._connect()
+        self._tasks = [asyncio.create_task(self._stay_connected()), asyncio.create_task(self._sweep())]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._client is not None:
+            with contextlib.suppress(Exception):  # a connection that is half gone
+                await self._client.close()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._connected.is_set()
+
+    async def connected(self) -> None:
+        await self._connected.wait()
+
+    async def publish(self, subject: str, body: bytes, headers: Headers) -> int:
+        client = self._client
+        if client is None or not self._connected.is_set():
+            raise self._trouble or NotConnectedError.saying("not connected to NATS")
+        if self._inbox_denied:
+            raise self._inbox_denied.error(self._settings)
+        number = str(next(self._numbers))
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = _Publish(subject, time.monotonic() + self._ack_s, answer)
+        try:
+            await client.publish(subject, body, f"{self._inbox}.{number}", dict(headers) if headers else None)
+            return await answer
+        except nats.errors.MaxPayloadError:
+            raise RefusedError.saying(
+                "the reading is larger than the server takes",
+                detail=f"{len(body)} bytes",
+                hint="publish fewer at a time",
+            ) from None
+        except (nats.errors.Error, OSError) as error:
+            raise _unconfirmed(str(error) or type(error).__name__) from None
+        finally:
+            self._waiting.pop(number, None)
+
+    async def _stay_connected(self) -> None:
+        wait_s = FIRST_WAIT_S
+        while True:
+            if self._client is not None:
+                await self._closed.wait()
+                self._lose("the connection was lost")
+                wait_s = FIRST_WAIT_S
+            try:
+                await self._connect()
+            except FerryError as error:
+                if self._trouble is None or str(self._trouble) != str(error):
+                    _log.warning("%s", error)
+                self._trouble = error
+                await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - so that a fleet does not come back at once
+                wait_s = min(LONGEST_WAIT_S, 2 * wait_s)
+
+    async def _connect(self) -> None:
+        self._closed.clear()
+        self._inbox_denied = None
+        client = await open_client(
+            self._settings, name="ferry-client", on_error=self._noticed, on_closed=self._closed.set
+        )
+        try:
+            self._inbox = client.new_inbox()
+            await client.subscribe(f"{self._inbox}.*", cb=self._answered)
+            for _ in range(2):  # nats-py's PING overtakes a SUB that is still in its buffer
+                await client.flush()  # a denial of the inbox comes before the PONG
+        except (nats.errors.Error, OSError) as error:
+            with contextlib.suppress(Exception):
+                await client.close()
+            raise NotConnectedError.saying("the connection was lost at once", detail=str(error)) from None
+        self._client = client
+        self._trouble = None
+        self._connected.set()
+
+    def _lose(self, why: str) -> None:
+        self._connected.clear()
+        self._client = None
+        self._trouble = NotConnectedError.saying(why)
+        _log.warning("%s; connecting again", why)
+        for publish in self._waiting.values():
+            _fail(publish, _unconfirmed(why))
+
+    def _noticed(self, error: Exception) -> None:
+        found = denial(error)
+        if found is None:
+            return
+        if found.verb == "subscribe":
+            self._inbox_denied = found
+        for publish in self._waiting.values():
+            if found.verb == "subscribe" or found.forbids(publish.subject):
+                error = found.error(self._settings, publish.subject if found.verb == "publish" else None)
+                error.maybe_stored = found.verb == "subscribe"
+                _fail(publish, error)
+
+    async def _answered(self, message: Msg) -> None:
+        publish = self._waiting.get(message.subject.rpartition(".")[2])
+        if publish is None or publish.answer.done():
+            return
+        if message.headers and message.headers.get("Status") == NO_RESPONDERS:
+            hint = "is JetStream on, has `ferry topology` run, and does this account import the gateway's subjects?"
+            publish.answer.set_exception(
+                NotStoredError.saying("no stream takes this subject", detail=publish.subject, hint=hint)
+            )
+            return
+        try:
+            sequence = _sequence(message.data)
+        except FerryError as error:
+            publish.answer.set_exception(error)
+        else:
+            publish.answer.set_result(sequence)
+
+    async def _sweep(self) -> None:
+        """One clock for all that wait: they are in the order of their deadlines."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = time.monotonic()
+            for publish in list(self._waiting.values()):
+                if publish.deadline > now:
+                    break
+                _fail(publish, _unconfirmed(f"no acknowledgement within {self._ack_s:g} s"))
+
+
+def _fail(publish: _Publish, error: FerryError) -> None:
+    if not publish.answer.done():
+        publish.answer.set_exception(error)
+
+
+def _unconfirmed(why: str) -> NotConfirmedError:
+    return NotConfirmedError.saying(
+        "no acknowledgement from the stream",
+        detail=why,
+        hint="it may have been stored all the same: publish it again",
+    )
+
+
+def _sequence(body: bytes) -> int:
+    """Of a PubAck (ADR-2). Raises FerryError for a refusal, and for what is no PubAck."""
+    try:
+        answer = json.loads(body)
+        refusal = answer.get("error")
+        if refusal is None:
+            return int(answer["seq"])
+        words, code = str(refusal.get("description") or refusal), refusal.get("err_code")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise _unconfirmed("the answer is no acknowledgement of a stream") from None
+    if code == TOO_LARGE:
+        raise RefusedError.saying("the stream refuses a reading of this size", detail=words)
+    raise NotStoredError.saying(
+        "the stream did not take it", detail=words, hint="is it full? `ferry doctor` shows its fill"
+    )

@@ -1,0 +1,16 @@
+"""The caller's trace goes along as W3C Trace Context, where OpenTelemetry is installed. It is never needed."""
+
+from ferry.client.publishing.ports import NO_HEADERS, Headers
+
+try:
+    from opentelemetry import propagate
+except ImportError:
+
+    def trace_headers() -> Headers:
+        return NO_HEADERS
+else:
+
+    def trace_headers() -> Headers:
+        headers: dict[str, str] = {}
+        propagate.inject(headers)
+        return headers
