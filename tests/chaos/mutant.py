@@ -31,7 +31,7 @@ def ack_on_5xx() -> None:
 
     async def mutated(self: ThingPlusCloud, path: str, body: bytes, bearer: str) -> Answer:
         answer = await put(self, path, body, bearer)
-        return Answer(200, b"{}") if answer.status >= 500 else answer
+        return Answer(200, b'{"statusCode":200}') if answer.status >= 500 else answer
 
     ThingPlusCloud.put = mutated  # type: ignore[method-assign]
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:parameter 'timeout' of type 'flo
 
 LISTENERS = 'include "mqtt.conf"\ninclude "websocket.conf"\n'
 MINE, OTHERS = (f"ferry.v1.gateways.{PUBLISHERS[name][0]}.sensors.s1.series" for name in ("alice", "bob"))
-BODY = b'{"value":"1","time":1}'
+BODY = b'{"value":"1","time":1495715734508}'
 
 
 @pytest.fixture

@@ -136,8 +136,8 @@ HOSTILE = {
     "10 MB": (reply(200, b'{"access_token":"' + b"x" * 10_000_000), "bad_answer", "more than"),
     "5xx": (reply(503, b"busy"), "unavailable", "503"),
     "429": (reply(429, b"{}", "Retry-After: 120"), "unavailable", "429"),
-    "no HTTP": (b"\x00\x01garbage\r\n\r\n", "unavailable", "RemoteProtocolError"),
-    "silence": (b"", "unavailable", "RemoteProtocolError"),
+    "no HTTP": (b"\x00\x01garbage\r\n\r\n", "unavailable", "the request failed"),
+    "silence": (b"", "unavailable", "the connection was cut"),
 }
 
 
