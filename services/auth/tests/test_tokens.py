@@ -197,7 +197,9 @@ async def test_while_the_endpoint_is_away_the_old_token_serves_until_it_really_e
 
         await eventually(back, what="the next attempt")
         assert (await get_token(nats_client)).generation == 2
-        assert await events_of(nats_client) == ["credentials.accepted"]
+        events = await events_of(nats_client)
+        # an attempt that falls into the last tenth of the token's life also warns of its end
+        assert [event for event in events if event != "token.ending"] == ["credentials.accepted"]
 
 
 async def test_a_spurious_rejection_takes_the_token_from_nobody_else(bus, nats_client, cloud):
