@@ -103,6 +103,7 @@ async def test_a_replica_told_to_stop_while_refreshing_gives_the_lease_back(
         assert time.monotonic() - begun < 2
 
 
+@pytest.mark.alone
 async def test_two_second_tokens_and_wrong_clocks_trouble_no_caller(bus, nats_client, cloud, tmp_path):
     """Eight callers use the token all the time; every use must find it alive, generation after generation."""
     cloud.life_s = 2.0
