@@ -99,6 +99,7 @@ async def test_ten_restarts_of_the_bus_under_load_lose_nothing_and_keep_the_orde
         assert in_order(found, sensor) == confirmed[sensor]
 
 
+@pytest.mark.alone
 async def test_bulk_goes_on_through_restarts(bus):
     def rows():
         for number in range(60_000):

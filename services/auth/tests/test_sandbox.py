@@ -49,6 +49,7 @@ async def test_two_second_tokens_of_both_clouds_carry_every_call(bus, nats_clien
     assert await token_requests(sandbox) <= max(generations) + 1
 
 
+@pytest.mark.alone
 async def test_a_revoked_token_costs_one_request_whoever_finds_out(bus, nats_client, sandbox, tmp_path):
     async with auth_processes(bus, sandbox.cloud_env, tmp_path, 4), CloudHttp(sandbox.thingplus) as http:
         callers = [Tokens(nats_client, "thingplus") for _ in range(10)]
