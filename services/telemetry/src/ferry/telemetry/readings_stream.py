@@ -27,6 +27,8 @@ MAX_BYTES = topology.MAX_BODY + 128 * 1024
 """Of one pull: the largest message with its headers fits; what is asked for beside it is bounded."""
 HARMLESS = ("No Messages", "MaxBytes")
 """A pull that ended because there was nothing more, or nothing more that it may carry."""
+COMPLETED = "Batch Completed"
+"""Said after a full batch of a pull with `max_bytes`. Its last message has ended the pull already."""
 GONE = frozenset({"409", "503", "404"})
 
 _log = structlog.get_logger(__name__)
@@ -121,6 +123,8 @@ class ReadingsStream:
                 pull.over.set()
             return
         description = msg.headers.get("Description", "")
+        if description == COMPLETED:
+            return  # the next pull may be on its way by now
         if status in GONE and not any(word in description for word in HARMLESS):
             pull.suspect = True
             _log.info("pull.ended", partition=key, status=status, description=description)
