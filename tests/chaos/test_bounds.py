@@ -12,6 +12,7 @@ from statistics import median, quantiles
 import pytest
 
 from chaos.arena import arena
+from chaos.ledger import START_MS
 from chaos.run import OUTAGE_S
 from harness.processes import eventually
 
@@ -80,7 +81,7 @@ async def fill(ring, readings, every, seen):
     for number in range(readings):
         gateway, sensor = ring.sensors[number % len(ring.sensors)]
         subject = f"ferry.v1.gateways.{gateway}.sensors.{sensor}.series"
-        await jetstream.publish_async(subject, b'{"value":"1","time":%d}' % (number + 1))
+        await jetstream.publish_async(subject, b'{"value":"1","time":%d}' % (START_MS + number))
         if number % every == every - 1:
             await jetstream.publish_async_completed()
             seen()

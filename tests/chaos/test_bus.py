@@ -8,6 +8,7 @@ import nats.errors
 import nats.js.errors
 
 from chaos.arena import arena
+from chaos.ledger import START_MS
 from chaos.run import ROUNDS, SEED, publish_while
 from ferry.contract import topology
 from harness.bus import Bus, Cluster
@@ -100,13 +101,11 @@ async def test_a_full_stream_tells_its_publishers_and_keeps_what_it_took(tmp_pat
 
         async def fill() -> None:
             await ring.sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="status", status=503)
-            await ring.publisher.publish(large, 1, "1" * (topology.MAX_BODY - 20_000))
+            await ring.publisher.publish(large, START_MS, "1" * (topology.MAX_BODY - 20_000))
 
             async def full():
                 try:
-                    await ring.client.jetstream(timeout=1).publish(
-                        "ferry.v1.gateways.gateway-0.status", b"{}"
-                    )
+                    await ring.publish_bad("ferry.v1.gateways.gateway-0.status", b"{}", "invalid_body")
                 except nats.js.errors.APIError:
                     return True
                 return False
@@ -132,5 +131,7 @@ async def test_a_publisher_that_hears_nothing_publishes_again_and_again(tmp_path
 
         ledger = await publish_while(ring, silence(), per_sensor=4000)
         stored = (await ring.client.jetstream().stream_info("FERRY_READINGS")).state.last_seq
-        assert stored > ledger.count + len(ring.sensors)  # the stream took many of them twice
+        assert stored > ledger.messages + ledger.status_messages + len(
+            ring.sensors
+        )  # the stream took many of them twice
         assert await ring.dead() == []

@@ -28,7 +28,8 @@ async def suffer(ring, fault):
     """The cloud fails in this way, comes back, and gets all that was published until then."""
     print(fault)
     before = await ring.tally()
-    await ring.sandbox.fault(match={"path": "*/series", "method": "PUT"}, seed=SEED, **fault)
+    match = {"path": "*/gateways/*", "method": "PUT"}  # series and statuses
+    await ring.sandbox.fault(match=match, seed=SEED, **fault)
     await asyncio.sleep(OUTAGE_S if fault == OUTAGE else 1.5 * max(1, ROUNDS / 3))
     await ring.sandbox.heal()
     published = ring.publisher.ledger.count
@@ -103,4 +104,19 @@ async def test_credentials_refused_for_a_while_and_then_accepted(tmp_path):
             await user("active")
 
         await publish_while(ring, refuse(), per_sensor=400)
+        assert await ring.dead() == []
+
+
+async def test_of_statuses_that_wait_out_an_outage_the_last_is_shown(tmp_path):
+    async with arena(tmp_path, seed=SEED, replicas=1, gateways=2, sensors=2) as ring:
+        match = {"path": "*/status", "method": "PUT"}
+        entities = [("gateway-0", None), *ring.sensors]
+        await ring.sandbox.fault(match=match, **OUTAGE)
+        for number, value in enumerate(("on", "off", "err", "on", "off")):
+            for gateway, sensor in entities:
+                await ring.publisher.status(gateway, sensor, value, 3600 + 60 * number)
+            await asyncio.sleep(0.2)
+        await ring.sandbox.heal()
+        await ring.drained()
+        assert (await ring.judge()).bad == []
         assert await ring.dead() == []

@@ -12,7 +12,9 @@ import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 
-from chaos.ledger import Found, Ledger, Publisher, Sensor, judge
+from chaos.ledger import Ledger, Sensor
+from chaos.oracle import Cloud, Found, judge
+from chaos.publisher import Publisher
 from chaos.tally import Tally, summary, tally_of
 from harness.bus import Bus, Cluster
 from harness.bus import bus as a_bus
@@ -71,6 +73,11 @@ class Arena:
         self.replicas.remove(replica)
         await replica.process.stop(signal.SIGTERM)
 
+    async def publish_bad(self, subject: str, body: bytes, *reasons: str) -> None:
+        """A message that must end as a dead letter, for one of the reasons; its subject may be anybody's."""
+        await self.client.jetstream(timeout=1).publish(subject, body)
+        self.publisher.ledger.bad_messages[subject, body] = frozenset(reasons)
+
     async def drained(self, within_s: float = 60.0) -> None:
         """Every message of the stream has met its fate."""
 
@@ -115,9 +122,9 @@ class Arena:
     async def judge(self, ledger: Ledger | None = None) -> Found:
         """Asks the oracle, and prints the run's summary."""
         ledger = ledger or self.publisher.ledger
-        cloud = {sensor: await self.sandbox.series(*sensor) for sensor in self.sensors}
+        series = {sensor: await self.sandbox.series(*sensor) for sensor in self.sensors}
         letters = await self.dead()
-        found = judge(ledger, cloud, letters)
+        found = judge(ledger, Cloud(series, await self.sandbox.statuses()), letters)
         print(summary(ledger, await self.tally(), letters), f"{self.kills} kills", str(found), sep="; ")
         return found
 

@@ -27,6 +27,6 @@ async def publish_while(
     ledger = await publishing
     await ring.drained()
     found = await ring.judge(ledger)
-    assert found.bad == []
+    assert found.bad == [], "\n".join(found.bad)
     assert ledger.count > len(ring.sensors)
     return ledger

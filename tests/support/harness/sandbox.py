@@ -70,6 +70,15 @@ class Sandbox:
         answer = await self.admin.get(f"/admin/series/{gateway}/{sensor}")
         return [] if answer.status_code == 404 else list(answer.json())
 
+    async def statuses(self) -> dict[tuple[str, str | None], dict[str, Any]]:
+        """`value` and `expireAt` in Unix ms, by gateway and sensor (None: the gateway's own)."""
+        fleet = await self.get("/admin/fleet", limit="1000")
+        shown: dict[tuple[str, str | None], dict[str, Any] | None] = {}
+        for gateway in fleet["gateways"]:
+            shown[gateway["id"], None] = gateway["status"]
+            shown |= {(gateway["id"], sensor["id"]): sensor["status"] for sensor in gateway["sensors"]}
+        return {entity: status for entity, status in shown.items() if status is not None}
+
 
 @asynccontextmanager
 async def sandbox(folder: Path, *extra: str) -> AsyncIterator[Sandbox]:
