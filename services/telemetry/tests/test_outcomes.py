@@ -248,3 +248,11 @@ async def test_a_bearer_refused_in_any_shape_is_renewed(bench):
     bench.cloud.answers = [Answer(401, b'"Access denied"', None, JSON)]
     await bench.send(1)
     assert (bench.dead, bench.tokens.generation) == ([], 2)
+
+
+async def test_a_lane_alone_in_an_outage_tries_again_within_seconds(bench):
+    """Nobody closes a breaker for it, and nobody shows that the cloud is there."""
+    bench.sender._policy = RetryPolicy(1000.0, 1000.0, 300.0)
+    waits = [bench.sender._wait_s("a", 9, envelope(503)) for _ in range(50)]
+    bench.gate._good_at["another"] = bench.gate._loop.time()
+    assert max(waits) <= 5 < max(bench.sender._wait_s("a", 9, envelope(503)) for _ in range(50))

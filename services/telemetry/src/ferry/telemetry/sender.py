@@ -16,7 +16,9 @@ from ferry.telemetry.limiter import Failures
 
 CREDENTIALS_PAUSE_S = 1.0
 OPEN_BACK_OFF_S = 5.0
-"""While the breaker is open it sets the pace: lanes that sleep longer than this would delay the recovery."""
+"""Where the cloud itself may be away, lanes that sleep longer than this would delay the recovery."""
+OTHERS_S = 60.0
+"""Who got through within this time shows that the cloud is there."""
 TOO_MANY_REQUESTS = 429
 
 
@@ -149,7 +151,7 @@ class Sender:
             if self._is_exhausted(standing, key, since, reply):
                 return Outcome("exhausted", reply, attempt)
             since = self._loop.time()
-            await self.gate.back_off(self._wait_s(attempt, answer))
+            await self.gate.back_off(self._wait_s(key, attempt, answer))
 
     def _read(self, answer: Answer | Unreachable, understood: Callable[[Answer], bool]) -> Reply:
         if isinstance(answer, Unreachable):
@@ -176,10 +178,11 @@ class Sender:
         if reply.status == TOO_MANY_REQUESTS:
             self.gate.pause(CREDENTIALS_PAUSE_S if waits is None else waits, cause)
 
-    def _wait_s(self, attempt: int, answer: Answer | Unreachable) -> float:
+    def _wait_s(self, key: str, attempt: int, answer: Answer | Unreachable) -> float:
         """The lane's own back-off; a legal `Retry-After` makes it longer, for this lane."""
         wait_s = self._policy.wait_s(attempt)
-        if not self.gate.open:
+        others_get_through = self.gate.others_since(self._loop.time() - OTHERS_S, key)
+        if not self.gate.open or not others_get_through:
             wait_s = min(wait_s, OPEN_BACK_OFF_S)
         if isinstance(answer, Answer) and answer.retry_after_s is not None:
             wait_s = max(wait_s, min(answer.retry_after_s, self._policy.pause_max_s))
