@@ -114,8 +114,13 @@ class Sender:
         call: Call,
         fence: Callable[[], None],
         understood: Callable[[Answer], bool] = lambda _: True,
+        *,
+        ask_once: bool = False,
     ) -> Outcome:
-        """`understood`: whether a 2xx says what was asked for; another is tried again. Raises Fenced."""
+        """`understood`: whether a 2xx says what was asked for; another is tried again. Raises Fenced.
+
+        `ask_once`: a refusal of the entity is the answer, as where it has no status yet.
+        """
         attempt = 0
         rejected_once = False
         since = self._loop.time()
@@ -144,6 +149,9 @@ class Sender:
                 self.gate.leave_good(key, failing=failing)
                 standing.failing = False
                 return Outcome(of_the_reading, reply, attempt)
+            if ask_once and reply.kind is Kind.ENTITY:
+                self.gate.abandon(failing=failing)
+                return Outcome("refused", reply, attempt)
             rejected_once = False
             self._failed(key, reply, answer, failing=failing)
             if reply.kind is Kind.ENTITY and (gone := await self._gone(standing, key, bearer.header)):

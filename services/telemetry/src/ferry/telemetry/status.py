@@ -24,6 +24,7 @@ class _Expired(Exception):  # noqa: N818 - a state, not a bug
     """Nothing is left of the validity."""
 
 
+NOT_FOUND = 404
 NOT_ON = frozenset({"off", "err"})
 
 
@@ -106,7 +107,8 @@ class ImpliedStatus:
         self._loop = asyncio.get_running_loop()
 
     def due(self, gateway: str, sensor: str | None) -> bool:
-        return self._loop.time() >= self._next.get((gateway, sensor), 0.0)
+        """Not while the cloud is in trouble: what was published goes first."""
+        return self._sender.gate.open and self._loop.time() >= self._next.get((gateway, sensor), 0.0)
 
     async def imply(
         self, address: Address, published_ms: int, own: StatusLane | None, fence: Callable[[], None]
@@ -151,7 +153,7 @@ class ImpliedStatus:
             return await self._sender.cloud.put(path, _body("on", valid_s), bearer)
 
         with contextlib.suppress(_Expired):
-            await self._sender.until_decided(standing, path, call, fence)
+            await self._sender.until_decided(standing, path, call, fence, ask_once=True)
 
     async def _not_on_at_cloud(
         self, path: str, standing: Standing, fence: Callable[[], None]
@@ -161,7 +163,9 @@ class ImpliedStatus:
         async def call(bearer: str) -> Answer:
             return await self._sender.cloud.get(path, {}, bearer)
 
-        outcome = await self._sender.until_decided(standing, path, call, fence)
+        outcome = await self._sender.until_decided(standing, path, call, fence, ask_once=True)
+        if outcome.refusal is not None and outcome.refusal.status == NOT_FOUND:
+            return 0.0  # it never had a status
         if outcome.kind != "delivered" or outcome.answer is None:
             return None
         return not_on_until_ms(outcome.answer.body)
@@ -171,11 +175,11 @@ def not_on_until_ms(body: bytes) -> float | None:
     """Of a status answer: the leaf itself, or its entity with the leaf under `status` (facts). None: unreadable."""
     try:
         data = json.loads(body)["data"]
-        leaf = data.get("status", data) if isinstance(data, dict) else None
-        if not leaf or "value" not in leaf:
+        leaf = data.get("status", data)
+        if "value" not in leaf:
             return 0.0  # it never had a status
         expires = int(leaf.get("expireAt", -1))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if leaf["value"] not in NOT_ON:
         return 0.0

@@ -1,0 +1,103 @@
+"""The `on` that readings imply, against a cloud in memory that has statuses."""
+
+import json
+
+import pytest
+
+from ferry.contract.subjects import Address
+from ferry.telemetry.breaker import Breaker
+from ferry.telemetry.cloud import Answer
+from ferry.telemetry.gate import Gate
+from ferry.telemetry.known import Known
+from ferry.telemetry.limiter import Failures, Limiter
+from ferry.telemetry.sender import RetryPolicy, Sender
+from ferry.telemetry.status import ImpliedStatus
+from ferry.telemetry.status_lane import StatusLane
+
+NOW = 1_790_000_000_000
+ADDRESS = Address("g", "s", "status")
+
+
+def envelope(status, data=None, code=None):
+    errors = [{"code": code, "message": "no"}] if code else []
+    body = json.dumps({"statusCode": status, "data": data, "errors": errors})
+    return Answer(status, body.encode(), None, "application/json")
+
+
+class StatusCloud:
+    """`shown` is what a GET answers; a PUT is kept in `put_values`."""
+
+    def __init__(self, shown):
+        self.shown = shown
+        self.put_values = []
+        self.asked = 0
+
+    async def get(self, path, query, bearer):
+        self.asked += 1
+        return self.shown
+
+    async def put(self, path, body, bearer):
+        self.put_values.append(json.loads(body)["value"])
+        return envelope(200, {})
+
+
+class Registry:
+    async def sensor(self, gateway, sensor):
+        return True
+
+    async def report_interval_ms(self, gateway):
+        return 60_000
+
+
+class Token:
+    header = "Bearer x"
+    generation = 1
+
+    async def bearer(self):
+        return self
+
+    async def reject(self, generation):
+        raise AssertionError("nobody refused it")
+
+
+def implied_at(cloud):
+    gate = Gate(Limiter(16), Breaker(0.01, 0.02, 0.1))
+    sender = Sender(cloud, Token(), gate, RetryPolicy(0.001, 0.002, 300.0), Failures())
+    return gate, ImpliedStatus(sender, Known(Registry()), lambda: NOW)
+
+
+async def test_an_entity_that_never_had_a_status_is_asked_about_once_and_is_no_trouble_of_the_clouds():
+    cloud = StatusCloud(envelope(404, code="NOT_FOUND"))
+    gate, implied = implied_at(cloud)
+    for _ in range(6):
+        await implied.imply(ADDRESS, NOW, None, lambda: None)
+        implied._next.clear()
+    assert (cloud.asked, set(cloud.put_values), gate.breaker.opens) == (6, {"on"}, 0)
+
+
+@pytest.mark.parametrize("value", ["off", "err"])
+@pytest.mark.parametrize("embedded", [True, False])
+async def test_a_valid_off_or_err_at_the_cloud_is_not_overwritten(value, embedded):
+    leaf = {"value": value, "expireAt": NOW + 86_400_000}
+    cloud = StatusCloud(envelope(200, {"id": "s", "status": leaf} if embedded else leaf))
+    _, implied = implied_at(cloud)
+    await implied.imply(ADDRESS, NOW, None, lambda: None)
+    implied._next[("g", "s")] = 0.0
+    await implied.imply(ADDRESS, NOW, None, lambda: None)
+    assert cloud.put_values == []
+
+
+async def test_an_err_that_was_published_is_not_overwritten_while_it_is_valid():
+    cloud = StatusCloud(envelope(200, {"value": "on", "expireAt": NOW}))
+    _, implied = implied_at(cloud)
+    own = StatusLane(ADDRESS, not_on_until_ms=NOW + 86_400_000)
+    await implied.imply(ADDRESS, NOW, own, lambda: None)
+    assert cloud.put_values == []
+
+
+@pytest.mark.parametrize("data", [[], {"status": {"value": "off", "expireAt": "soon"}}])
+async def test_a_status_that_cannot_be_read_is_not_overwritten(data):
+    cloud = StatusCloud(envelope(200, data))
+    _, implied = implied_at(cloud)
+    await implied.imply(ADDRESS, NOW, None, lambda: None)
+    assert cloud.put_values == []
