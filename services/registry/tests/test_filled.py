@@ -8,8 +8,8 @@ import pytest
 from ferry.clouds.errors import UnreachableError
 from ferry.clouds.thingplus.listed import Listed
 from ferry.contract.registry import Gateway
-from ferry.registry.bucket import FilledMarker
-from ferry.registry.filled import Filled
+from ferry.registry.bucket.marker import FilledMarker
+from ferry.registry.imports.filled import Filled
 
 
 def gateway(name):
@@ -95,8 +95,10 @@ async def test_the_same_page_for_ever_is_read_once():
 
 
 async def test_a_complete_import_fills_it_and_a_filled_one_asks_no_cloud():
-    world = World(("a",), ())
-    await Filled(world, world, world).imported()
+    world = World(("a",), ("a",))
+    await Filled(world, world, world).imported({"a", "b"})
+    assert not await world.is_set()
+    await Filled(world, world, world).imported({"a"})
     assert world.marked
     turns = iter(range(20))
     await watched(world, lambda: next(turns, None) is None)

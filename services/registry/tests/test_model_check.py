@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Device, DeviceModel, GatewayModel, RegisterSensor, SensorModel
-from ferry.registry import model_check
+from ferry.registry.rules import model_check
 
 words = st.text("abcdefghij", min_size=1, max_size=8)
 kinds = st.builds(SensorModel, type=words, model=words, driver_name=words, category=st.just("sensor"))

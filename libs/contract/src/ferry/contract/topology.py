@@ -29,6 +29,8 @@ class Bucket:
     storage: Literal["memory", "file"]
     max_bytes: int
     max_value_size: int = 64 * 1024
+    expires: bool = False
+    """Whether a value may be written with a time to live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ OTOSENSE_FOLLOW = Stream(
 )
 
 TOKENS = Bucket("ferry-tokens", "memory", max_bytes=4 * MIB)
-REGISTRY = Bucket("ferry-registry", "file", max_bytes=512 * MIB)
+REGISTRY = Bucket("ferry-registry", "file", max_bytes=512 * MIB, expires=True)
 OTOSENSE = Bucket("ferry-otosense", "file", max_bytes=128 * MIB)
 
 OTOSENSE_FOLLOWER = Consumer("otosense-follow", OTOSENSE_FOLLOW.name, ack_wait_s=30)

@@ -58,7 +58,7 @@ class Change:
         if self.info is None:
             return None
         for field in FIXED:
-            if field in self.fields:
+            if field in self.fields and self.fields[field][1] is not True:
                 return (
                     f"{field} of a stream cannot be changed; stop who publishes to it, let it be worked off or "
                     "back it up, remove it by hand, and run this again"
@@ -79,7 +79,7 @@ async def stream_change(jetstream: JetStreamContext, wanted: StreamConfig) -> Ch
         return Change(name, {}, lambda js: js.add_stream(wanted), missing=True)
     fields = _differing(info.config, wanted)
     for field in MUST_BE_OFF:
-        if getattr(info.config, field, None):
+        if getattr(info.config, field, None) and not getattr(wanted, field, None):
             fields[field] = (True, False)
     return Change(name, fields, lambda js: js.update_stream(wanted), info) if fields else None
 

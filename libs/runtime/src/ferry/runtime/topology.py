@@ -89,6 +89,7 @@ def bucket_config(bucket: topology.Bucket, settings: TopologySettings) -> Stream
         deny_delete=True,
         allow_rollup_hdrs=False,
         allow_direct=True,
+        allow_msg_ttl=bucket.expires or None,
     )
 
 

@@ -1,7 +1,6 @@
 """Requests to the registry: decode, call, reply."""
 
-from ferry.contract import registry, subjects
-from ferry.contract.problems import ProblemError
+from ferry.contract import subjects
 from ferry.contract.registry import (
     Device,
     Gateway,
@@ -14,56 +13,55 @@ from ferry.contract.registry import (
     RegisterDevice,
     RegisterGateway,
     RegisterSensor,
+    ReservedIds,
+    ReserveIds,
     Sensor,
     SiteList,
     SitesRequest,
-    State,
+    UpdateDevice,
+    UpdateGateway,
+    UpdateSensor,
+    device_key,
+    gateway_key,
+    sensor_key,
 )
-from ferry.registry.bucket import Bucket
-from ferry.registry.fleet import Fleet
-from ferry.registry.lists import Lists
-from ferry.registry.takeover import Takeover
-from ferry.registry.whole import Whole
+from ferry.registry.bucket.lists import Lists
+from ferry.registry.parts import Parts
+from ferry.registry.problems import unknown
 from ferry.runtime.service import Service
 
 
 class Handlers:
-    def __init__(
-        self,
-        fleet: Fleet,
-        whole: Whole,
-        takeover: Takeover,
-        lists: Lists,
-        devices: Bucket[Device],
-        sensors: Bucket[Sensor],
-    ) -> None:
-        self._fleet = fleet
-        self._whole = whole
-        self._takeover = takeover
+    def __init__(self, parts: Parts, lists: Lists) -> None:
+        self._parts = parts
         self._lists = lists
-        self._devices = devices
-        self._sensors = sensors
 
     async def list_sites(self, _: SitesRequest) -> SiteList:
-        return SiteList(items=await self._fleet.sites())
+        return SiteList(items=await self._parts.account.sites())
 
     async def get_model(self, asked: ModelRequest) -> GatewayModel:
-        return await self._fleet.model(asked.model)
+        return await self._parts.account.model(asked.model)
+
+    async def reserve_ids(self, asked: ReserveIds) -> ReservedIds:
+        return ReservedIds(ids=await self._parts.ids.reserve(asked.places))
 
     async def get_gateway(self, asked: GatewayId) -> Gateway:
-        return await self._fleet.gateway(asked.id)
+        found = await self._parts.gateway.registered(gateway_key(asked.id))
+        if found is None:
+            raise unknown("gateway", asked.id)
+        return found
 
     async def get_device(self, asked: OwnedId) -> Device:
-        record, _ = await self._devices.get(registry.device_key(asked.owner, asked.id))
-        if record is None or record.state != State.REGISTERED:
-            raise _unknown("device", asked)
-        return record.entity
+        found = await self._parts.device.registered(device_key(asked.owner, asked.id))
+        if found is None:
+            raise unknown("device", asked.id, asked.owner)
+        return found
 
     async def get_sensor(self, asked: OwnedId) -> Sensor:
-        record, _ = await self._sensors.get(registry.sensor_key(asked.owner, asked.id))
-        if record is None or record.state != State.REGISTERED:
-            raise _unknown("sensor", asked)
-        return record.entity
+        found = await self._parts.sensor.registered(sensor_key(asked.owner, asked.id))
+        if found is None:
+            raise unknown("sensor", asked.id, asked.owner)
+        return found
 
     async def list_gateways(self, asked: ListRequest) -> bytes:
         return await self._lists.page("gateways", None, asked.after, asked.limit)
@@ -75,21 +73,23 @@ class Handlers:
         return await self._lists.page("sensors", asked.owner, asked.after, asked.limit)
 
     def serve(self, service: Service) -> None:
+        parts = self._parts
         service.serve(subjects.REGISTRY_SITES_LIST, SitesRequest, self.list_sites)
         service.serve(subjects.REGISTRY_MODELS_GET, ModelRequest, self.get_model)
-        service.serve(subjects.REGISTRY_GATEWAYS_REGISTER, RegisterGateway, self._whole.register)
+        service.serve(subjects.REGISTRY_IDS_RESERVE, ReserveIds, self.reserve_ids)
+        service.serve(subjects.REGISTRY_GATEWAYS_REGISTER, RegisterGateway, parts.registration.gateway)
+        service.serve(subjects.REGISTRY_GATEWAYS_UPDATE, UpdateGateway, parts.update.gateway)
+        service.serve(subjects.REGISTRY_GATEWAYS_RETIRE, GatewayId, parts.retire.gateway)
         service.serve(subjects.REGISTRY_GATEWAYS_GET, GatewayId, self.get_gateway)
         service.serve(subjects.REGISTRY_GATEWAYS_LIST, ListRequest, self.list_gateways)
-        service.serve(subjects.REGISTRY_DEVICES_REGISTER, RegisterDevice, self._fleet.register_device)
+        service.serve(subjects.REGISTRY_DEVICES_REGISTER, RegisterDevice, parts.registration.device)
+        service.serve(subjects.REGISTRY_DEVICES_UPDATE, UpdateDevice, parts.update.device)
+        service.serve(subjects.REGISTRY_DEVICES_RETIRE, OwnedId, parts.retire.device)
         service.serve(subjects.REGISTRY_DEVICES_GET, OwnedId, self.get_device)
         service.serve(subjects.REGISTRY_DEVICES_LIST, ListRequest, self.list_devices)
-        service.serve(subjects.REGISTRY_SENSORS_REGISTER, RegisterSensor, self._fleet.register_sensor)
+        service.serve(subjects.REGISTRY_SENSORS_REGISTER, RegisterSensor, parts.registration.sensor)
+        service.serve(subjects.REGISTRY_SENSORS_UPDATE, UpdateSensor, parts.update.sensor)
+        service.serve(subjects.REGISTRY_SENSORS_RETIRE, OwnedId, parts.retire.sensor)
         service.serve(subjects.REGISTRY_SENSORS_GET, OwnedId, self.get_sensor)
         service.serve(subjects.REGISTRY_SENSORS_LIST, ListRequest, self.list_sensors)
-        service.serve(subjects.REGISTRY_CLOUD_IMPORT, ImportRequest, self._takeover.page)
-
-
-def _unknown(noun: str, asked: OwnedId) -> ProblemError:
-    return ProblemError.of(
-        f"unknown-{noun}", 404, f"gateway {asked.owner} has no {noun} {asked.id}", field="id"
-    )
+        service.serve(subjects.REGISTRY_CLOUD_IMPORT, ImportRequest, parts.importing.step)

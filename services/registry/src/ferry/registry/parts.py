@@ -1,88 +1,100 @@
-"""What came with a gateway: intended all at once, then recorded as the cloud has it, or registered one by one."""
+"""The registry without a transport: what its rules need of the bucket and the cloud, and how they fit together."""
 
-import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Protocol
 
-from ferry.contract import registry
-from ferry.contract.problems import ProblemError
-from ferry.contract.registry import Device, RefusedPart, Sensor
-from ferry.registry.bucket import ConflictError
-from ferry.registry.registrar import Registrar, alike
+from ferry.clouds.thingplus.client import ThingPlus
+from ferry.contract.registry import Device, Gateway, Sensor
+from ferry.registry.changes.retire import Retire
+from ferry.registry.changes.update import Update
+from ferry.registry.imports import filled, missing
+from ferry.registry.imports.filled import Filled
+from ferry.registry.imports.importing import Importing, Progress
+from ferry.registry.imports.missing import Missing
+from ferry.registry.registration.by_name import Registration
+from ferry.registry.registration.gateway import GatewayRegistration
+from ferry.registry.registration.registrar import Calls, Events, Registrar, Store
+from ferry.registry.rules import ids
+from ferry.registry.rules.account import Account
+from ferry.registry.rules.ids import Ids
+from ferry.registry.rules.wanted import Wanted
 
-E = TypeVar("E", Device, Sensor)
-AT_ONCE = 32
+
+class Lists(ids.Lists, missing.Lists, filled.Lists, Protocol):
+    """The registered fleet, as new as the bucket is."""
 
 
-@dataclass(slots=True)
-class Parts(Generic[E]):
-    """A gateway's devices or its sensors. `wanted` shrinks as `refused` grows, which says why."""
+@dataclass(frozen=True, slots=True)
+class Ports:
+    gateways: Store[Gateway]
+    devices: Store[Device]
+    sensors: Store[Sensor]
+    lists: Lists
+    reservations: ids.Reservations
+    progress: Progress
+    marker: filled.Marker
 
-    noun: Literal["device", "sensor"]
-    registrar: Registrar[E]
-    wanted: dict[str, E] = field(default_factory=dict)
-    refused: list[RefusedPart] = field(default_factory=list)
-    intentions: dict[str, int] = field(default_factory=dict)
-    """Revisions by id. What has none is there already, or is left to `ensure`."""
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    @property
-    def intended(self) -> list[E]:
-        return [one for one in self.wanted.values() if one.id in self.intentions]
+@dataclass(frozen=True, slots=True)
+class Parts:
+    account: Account
+    ids: Ids
+    gateway: Registrar[Gateway]
+    device: Registrar[Device]
+    sensor: Registrar[Sensor]
+    registration: Registration
+    update: Update
+    retire: Retire
+    importing: Importing
+    filled: Filled
 
-    def refuse(self, entity: str, error: ProblemError) -> None:
-        self.refused.append(RefusedPart(noun=self.noun, id=entity, problem=error.problem))
-        self.wanted.pop(entity, None)
 
-    async def intend(self) -> None:
-        """Raises nothing of one entity: it is refused, or left to `ensure`."""
-        there: list[str] = []
+def put_together(cloud: ThingPlus, ports: Ports, events: Events) -> Parts:
+    gateway_calls, device_calls, sensor_calls = _calls(cloud)
+    gateway = Registrar("gateway", ports.gateways, events, gateway_calls)
+    device = Registrar("device", ports.devices, events, device_calls)
+    sensor = Registrar("sensor", ports.sensors, events, sensor_calls)
+    registrars = (gateway, device, sensor)
+    account = Account(cloud)
+    made = Ids(ports.lists, ports.reservations, {"gateway": gateway, "device": device, "sensor": sensor})
+    wanted = Wanted(account, gateway, device, ports.lists)
+    gateways = GatewayRegistration(cloud, wanted, registrars)
+    marked = Filled(cloud, ports.marker, ports.lists)
+    return Parts(
+        account=account,
+        ids=made,
+        gateway=gateway,
+        device=device,
+        sensor=sensor,
+        registration=Registration(made, wanted, gateways, device, sensor),
+        update=Update(wanted, registrars),
+        retire=Retire(ports.lists, registrars),
+        importing=Importing(cloud, Missing(ports.lists, registrars), ports.progress, marked, registrars),
+        filled=marked,
+    )
 
-        async def one(wanted: E) -> None:
-            async with self.places:
-                try:
-                    known, revision = await self.registrar.intend(registry.key_of(wanted), wanted)
-                except ConflictError:
-                    return
-                except ProblemError as error:
-                    self.refuse(wanted.id, error)
-                    return
-            if known is None:
-                self.intentions[wanted.id] = revision
-            else:
-                there.append(wanted.id)
 
-        await asyncio.gather(*map(one, self.wanted.values()))
-        for entity in there:
-            del self.wanted[entity]
+def _calls(cloud: ThingPlus) -> tuple[Calls[Gateway], Calls[Device], Calls[Sensor]]:
+    async def register_gateway(wanted: Gateway) -> Gateway:
+        return (await cloud.register_gateway(wanted)).gateway
 
-    async def settle(self, found: Iterable[E]) -> None:
-        """Until the cloud says "later" to one: then the others are not tried, but refused with the same words."""
-        at_cloud = {one.id: one for one in found}
-        later: list[ProblemError] = []
-
-        async def one(wanted: E) -> None:
-            async with self.places:
-                try:
-                    if await self._recorded(wanted, at_cloud.get(wanted.id)):
-                        return
-                    if later:
-                        raise later[0]
-                    await self.registrar.ensure(registry.key_of(wanted), wanted)
-                except ProblemError as error:
-                    if error.problem.status >= 500:  # noqa: PLR2004 - HTTP's own
-                        later.append(error)
-                    self.refuse(wanted.id, error)
-
-        await asyncio.gather(*map(one, list(self.wanted.values())))
-
-    async def _recorded(self, wanted: E, found: E | None) -> bool:
-        revision = self.intentions.get(wanted.id)
-        if revision is None or found is None or not alike(found, wanted):
-            return False
-        try:
-            await self.registrar.record(registry.key_of(wanted), found, revision)
-        except ConflictError:
-            return False
-        return True
+    return (
+        Calls(
+            register_gateway,
+            lambda one: cloud.gateway(one.id),
+            cloud.update_gateway,
+            lambda one: cloud.delete_gateway(one.id),
+        ),
+        Calls(
+            cloud.register_device,
+            lambda one: cloud.device(one.owner, one.id),
+            cloud.update_device,
+            lambda one: cloud.delete_device(one.owner, one.id),
+        ),
+        Calls(
+            cloud.register_sensor,
+            lambda one: cloud.sensor(one.owner, one.id),
+            cloud.update_sensor,
+            lambda one: cloud.delete_sensor(one.owner, one.id),
+        ),
+    )

@@ -144,10 +144,10 @@ def _show_some(what: str, which: list[str]) -> None:
 
 
 async def _take_over(bus: Bus, gateway: str | None) -> Imported:
-    total = Imported(gateways=0, devices=0, sensors=0)
-    page: int | None = 0
-    while page is not None:
-        asked = ImportRequest(gateway=gateway, page=page)
+    total = Imported()
+    after: str | None = None
+    while True:
+        asked = ImportRequest(gateway=gateway, after=after)
         part = await bus.ask(subjects.REGISTRY_CLOUD_IMPORT, asked, Imported)
         total = Imported(
             gateways=total.gateways + part.gateways,
@@ -156,8 +156,9 @@ async def _take_over(bus: Bus, gateway: str | None) -> Imported:
             unreadable=total.unreadable + part.unreadable,
             deleted=total.deleted + part.deleted,
         )
-        page = part.next
-    return total
+        if part.next is None:
+            return total
+        after = part.next
 
 
 @click.command()

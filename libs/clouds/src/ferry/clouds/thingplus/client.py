@@ -233,6 +233,8 @@ def _gateway(data: dict[str, Any]) -> Gateway:
 
 
 P = TypeVar("P", Gateway, Device, Sensor, GatewayModel, Site)
+NOT_THE_CLOUDS = {"deletedBefore": None, "declaredName": None, "declaredDeviceId": None}
+"""Fields of Ferry's own, whatever the cloud says in them."""
 _TEXTS = ("id", "owner", "name", "model", "siteId", "deviceId", "type", "driverName", "category")
 
 
@@ -240,7 +242,7 @@ def _parsed(kind: type[P], data: dict[str, Any]) -> P:
     """Texts may come as numbers: Thing+ writes the same field either way."""
     numbers = {name: str(data[name]) for name in _TEXTS if _is_number(data.get(name))}
     try:
-        return kind.model_validate({**data, **numbers})
+        return kind.model_validate({**data, **numbers, **NOT_THE_CLOUDS})
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False)[:5])
         raise BadAnswerError(200, f"a {kind.__name__} that lacks or garbles {fields}") from None

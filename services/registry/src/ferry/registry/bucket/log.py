@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
-from ferry.registry.bucket import ANSWER_S, PREFIX, STREAM
-from ferry.registry.lists import Head, Written
+from ferry.registry.bucket.lists import Head, Written
+from ferry.registry.bucket.records import ANSWER_S, PREFIX, STREAM
 
 BATCH = 500
 """Messages; a `get` that is asked for meanwhile waits behind at most so many."""
@@ -26,7 +29,8 @@ class BucketLog:
         said = json.loads(answer.data)
         if "error" in said:
             raise APIError.from_error(said["error"])
-        return Head(said["created"], said["state"]["last_seq"], said["state"]["messages"])
+        state = said["state"]
+        return Head(said["created"], state["last_seq"], state["messages"], _unix_s(said["ts"]))
 
     async def since(self, sequence: int) -> list[Written]:
         # Any filter but this one makes the server count through the whole bucket with each batch.
@@ -61,13 +65,23 @@ class _Batch:
         """204 ends a batch, 404 is one without a message."""
         headers = message.headers or {}
         status = headers.get("Status")
-        if status in {"204", "404"}:
+        stored = "Nats-Sequence" in headers  # whatever headers it was stored with
+        if not stored and status in {"204", "404"}:
             self.ended.set_result(None)
-        elif status is not None:
-            raise APIError(code=int(status), description=headers.get("Description"))
+        elif not stored:
+            raise APIError(code=int(status or 0), description=headers.get("Description"))
         elif self.written and int(headers["Nats-Last-Sequence"]) != self.written[-1].sequence:
             raise TimeoutError  # one of the batch was lost on the way: nothing is left out in silence
         else:
             key = headers["Nats-Subject"].removeprefix(PREFIX)
             body = None if headers.get("KV-Operation") in DELETED else message.data
-            self.written.append(Written(int(headers["Nats-Sequence"]), key, body))
+            self.written.append(Written(int(headers["Nats-Sequence"]), key, body, _expires_at(headers)))
+
+
+def _expires_at(headers: Mapping[str, str]) -> float | None:
+    lives = re.fullmatch(r"(\d{1,9})s", headers.get("Nats-TTL", ""))
+    return _unix_s(headers["Nats-Time-Stamp"]) + int(lives[1]) if lives else None
+
+
+def _unix_s(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()

@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import uuid
 from collections.abc import Iterable
 
 from ferry.contract.problems import ProblemError
@@ -20,16 +19,16 @@ UUID_HEX = re.compile(r"[0-9a-f]{32}")
 
 
 def device_of(model: GatewayModel, owner: str, asked: NewDevice, known: str | None = None) -> Device:
-    """What a request stands for; `known` is the model that the device has already. Raises ProblemError."""
+    """What a request with an id stands for; `known` is the model that the device has already. Raises ProblemError."""
     chosen = device_model(model, asked.model or known)
-    return Device(id=asked.req_id or uuid.uuid4().hex, owner=owner, name=asked.name, model=chosen.id)
+    return Device(id=str(asked.req_id), owner=owner, name=asked.name, model=chosen.id)
 
 
 def sensor_of(model: GatewayModel, device: Device, asked: NewSensor) -> Sensor:
-    """What a request stands for, on a device that is there. Raises ProblemError."""
+    """What a request with an id stands for, on a device that is there. Raises ProblemError."""
     kind = sensor_model(device_model(model, device.model), asked)
     return Sensor(
-        id=asked.req_id or uuid.uuid4().hex,
+        id=str(asked.req_id),
         owner=device.owner,
         device_id=device.id,
         name=asked.name,

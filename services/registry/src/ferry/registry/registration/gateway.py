@@ -1,23 +1,23 @@
 """A gateway with its devices and sensors by one call of the cloud's (guide, chapter 5; 207 is a part of them).
 
-Every intention is written before the call, and the gateway's record after all others: whoever asks again after a
-crash finds the gateway unfinished, and what the cloud has by then is taken over.
+The gateway's event comes before those of its parts, its record after all of theirs: whoever asks again after a crash
+finds the gateway unfinished, and what the cloud has by then is taken over.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from ferry.clouds.errors import CloudError, RefusedError
+from ferry.clouds.errors import CloudError
 from ferry.clouds.thingplus.listed import Listed, Registered
-from ferry.contract import registry
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Device, Gateway, RegisteredGateway, RegisterGateway, Sensor
-from ferry.registry import model_check
-from ferry.registry.bucket import ConflictError
-from ferry.registry.fleet import Fleet, Lists, no_such_device
-from ferry.registry.parts import E, Parts
-from ferry.registry.registrar import Registrar, busy, refused, unreachable
+from ferry.registry.errors import ConflictError
+from ferry.registry.problems import of_cloud
+from ferry.registry.registration.parts import E, Parts
+from ferry.registry.registration.registrar import Registrar
+from ferry.registry.rules import model_check
+from ferry.registry.rules.wanted import Wanted, no_such_device
 
 
 class Cloud(Protocol):
@@ -28,51 +28,48 @@ class Cloud(Protocol):
     async def sensors(self, owner: str) -> Listed[Sensor]: ...
 
 
-class Whole:
+class GatewayRegistration:
     def __init__(
         self,
         cloud: Cloud,
-        fleet: Fleet,
-        lists: Lists,
+        rules: Wanted,
         registrars: tuple[Registrar[Gateway], Registrar[Device], Registrar[Sensor]],
     ) -> None:
         self._cloud = cloud
-        self._fleet = fleet
-        self._lists = lists
+        self._rules = rules
         self._gateway, self._device, self._sensor = registrars
 
-    async def register(self, asked: RegisterGateway) -> Gateway:
+    async def register(self, asked: RegisterGateway) -> RegisteredGateway:
         """Raises ProblemError when the gateway is not registered; which of its parts are not, the answer says."""
-        if not asked.devices and not asked.sensors:
-            return await self._fleet.register_gateway(asked)
-        wanted = await self._fleet.wanted_gateway(asked)
+        wanted = await self._rules.gateway(asked)
         devices, sensors = await self._checked(asked, wanted)
-        try:
-            there, revision = await self._gateway.intend(registry.key_of(wanted), wanted)
-        except ConflictError:
-            raise busy("gateway", wanted.id) from None
-        await asyncio.gather(devices.intend(), sensors.intend())
-        found = Registered(there, [], []) if there else await self._at_cloud(wanted, devices, sensors)
+        there, revision = await self._gateway.look(wanted)
+        await asyncio.gather(devices.look(), sensors.look())
+        if there is not None:
+            found = Registered(there, [], [])
+        else:
+            found = await self._at_cloud(wanted, devices, sensors)
+            await self._gateway.tell("registered", found.gateway)
         await devices.settle(found.devices)
         _refuse_orphans(wanted, devices, sensors)
         await sensors.settle(found.sensors)
-        gateway = there or await self._recorded(wanted, found.gateway, revision)
+        gateway = there or await self._kept(found.gateway, revision)
         return RegisteredGateway(**dict(gateway), refused=[*devices.refused, *sensors.refused] or None)
 
     async def _checked(self, asked: RegisterGateway, owner: Gateway) -> tuple[Parts[Device], Parts[Sensor]]:
         """What each part stands for, or why it cannot be: one wrong part spoils no other."""
-        model = await self._fleet.model(owner.model)
-        known = {device.id: device for device in await self._lists.devices(owner.id)}
+        model = await self._rules.account.model(owner.model)
+        known = {device.id: device for device in await self._rules.devices(owner.id)}
         devices, sensors = Parts("device", self._device), Parts("sensor", self._sensor)
         for new in asked.devices:
-            before = known.get(new.req_id or "")
+            before = known.get(str(new.req_id))
             try:
                 device = model_check.device_of(model, owner.id, new, before.model if before else None)
                 if before is None:
                     model_check.check_room(model, device, known.values())
                 known[device.id] = devices.wanted[device.id] = device
             except ProblemError as error:
-                devices.refuse(new.req_id or new.name, error)
+                devices.refuse(str(new.req_id), error)
         for part in asked.sensors:
             try:
                 if part.device_id not in known:
@@ -80,7 +77,7 @@ class Whole:
                 sensor = model_check.sensor_of(model, known[part.device_id], part)
                 sensors.wanted[sensor.id] = sensor
             except ProblemError as error:
-                sensors.refuse(part.req_id or part.name, error)
+                sensors.refuse(str(part.req_id), error)
         return devices, sensors
 
     async def _at_cloud(self, wanted: Gateway, devices: Parts[Device], sensors: Parts[Sensor]) -> Registered:
@@ -89,7 +86,7 @@ class Whole:
 
         async def register(gateway: Gateway) -> Gateway:
             nonlocal shown
-            shown = await self._cloud.register_gateway(gateway, devices.intended, sensors.intended)
+            shown = await self._cloud.register_gateway(gateway, devices.missing, sensors.missing)
             return shown.gateway
 
         gateway = await self._gateway.at_cloud(wanted, register)
@@ -99,17 +96,14 @@ class Whole:
                 await _all_of(devices, shown.devices, gateway.id, self._cloud.devices),
                 await _all_of(sensors, shown.sensors, gateway.id, self._cloud.sensors),
             )
-        except RefusedError as error:
-            raise refused("list", error) from None
         except CloudError as error:
-            raise unreachable(error) from None
+            raise of_cloud("list", error) from None
 
-    async def _recorded(self, wanted: Gateway, found: Gateway, revision: int) -> Gateway:
-        key = registry.key_of(wanted)
+    async def _kept(self, found: Gateway, revision: int) -> Gateway:
         try:
-            await self._gateway.record(key, found, revision)
-        except ConflictError:
-            return await self._gateway.ensure(key, wanted)
+            await self._gateway.keep(found, revision)
+        except ConflictError:  # somebody registered the same at the same time
+            return await self._gateway.ensure(found)
         return found
 
 
@@ -117,7 +111,7 @@ async def _all_of(
     parts: Parts[E], shown: list[E], owner: str, look: Callable[[str], Awaitable[Listed[E]]]
 ) -> list[E]:
     """What the answer shows, or, where it does not show all, what the cloud lists."""
-    if {one.id for one in parts.intended} <= {one.id for one in shown}:
+    if {one.id for one in parts.missing} <= {one.id for one in shown}:
         return shown
     return (await look(owner)).items
 

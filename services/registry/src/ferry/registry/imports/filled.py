@@ -45,10 +45,10 @@ class Filled:
         self._look_s = look_s
         self._warned = False
 
-    async def imported(self) -> None:
-        """After a complete import: what the cloud has, the bucket has."""
+    async def imported(self, listed: set[str]) -> None:
+        """After a complete import of the gateways that the cloud lists; one whose parts were refused is not here."""
         if not await self._marker.is_set():
-            await self._set()
+            await self._compare(listed)
 
     async def watch(self) -> None:
         """Sets the marker whenever it is missing and the cloud has nothing that the bucket lacks."""
@@ -71,6 +71,9 @@ class Filled:
             new = {gateway.id for gateway in found.items} - listed
             listed |= new
             page, more = page + 1, found.more and bool(new)
+        await self._compare(listed)
+
+    async def _compare(self, listed: set[str]) -> None:
         missing = listed - await self._lists.gateway_ids()
         if not missing:
             await self._set()

@@ -1,0 +1,166 @@
+"""What is asked for to be registered, changed or retired."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ferry.contract.ids import EntityId
+from ferry.contract.model import Message, Request
+from ferry.contract.problems import Problem
+from ferry.contract.registry.entities import Gateway
+
+Noun = Literal["gateway", "device", "sensor"]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+ReportInterval = Annotated[int, Field(ge=60_000, le=604_800_000)]
+"""In ms, the bounds that Thing+ accepts."""
+MOST_PARTS = 500
+"""Devices and sensors that may come with a gateway: the answer must fit into one message."""
+MOST_PLACES = 1000
+
+
+class NewDevice(Request):
+    """A device that comes with its gateway. Without `reqId`, its name says which device of the gateway it is."""
+
+    name: Name
+    model: str | None = None
+    req_id: EntityId | None = None
+
+
+class NewSensor(Request):
+    """A sensor that comes with its gateway. Without `reqId`, its name says which sensor of the device it is."""
+
+    device_id: EntityId
+    name: Name
+    type: str
+    driver_name: str | None = None
+    model: str | None = None
+    category: str | None = None
+    req_id: EntityId | None = None
+
+
+class RegisterGateway(Request):
+    """`devices` and `sensors`, at most 500 together, are registered with it, in one call of the cloud's.
+
+    Without `reqId` an id is made and kept under the name: the same request again is about the same gateway.
+    """
+
+    name: Name
+    site_id: str | None = None
+    model: str | None = None
+    report_interval: ReportInterval | None = None
+    req_id: EntityId | None = None
+    devices: list[NewDevice] = []
+    sensors: list[NewSensor] = []
+
+    @model_validator(mode="after")
+    def _parts_are_few_and_differ(self) -> Self:
+        for name, meant in (
+            ("device", [part.req_id or (part.name,) for part in self.devices]),
+            ("sensor", [part.req_id or (part.device_id, part.name) for part in self.sensors]),
+        ):
+            if len(meant) != len(set(meant)):
+                raise ValueError(f"a {name} comes twice")
+        if len(self.devices) + len(self.sensors) > MOST_PARTS:
+            raise ValueError(f"at most {MOST_PARTS} devices and sensors may come with a gateway")
+        return self
+
+
+class RegisterDevice(NewDevice):
+    owner: EntityId
+
+
+class RegisterSensor(NewSensor):
+    owner: EntityId
+
+
+class RefusedPart(Message):
+    """A device or sensor that came with a gateway and was not registered."""
+
+    noun: Literal["device", "sensor"]
+    id: str
+    problem: Problem
+
+
+class RegisteredGateway(Gateway):
+    """`refused` is what of its devices and sensors is not registered; all others are."""
+
+    refused: list[RefusedPart] | None = None
+
+
+class GatewayId(Request):
+    id: EntityId
+
+
+class OwnedId(Request):
+    """A device or sensor, by its gateway and its own id."""
+
+    owner: EntityId
+    id: EntityId
+
+
+class _Change(Request):
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if all(getattr(self, name) is None for name in type(self).model_fields.keys() - {"id", "owner"}):
+            raise ValueError("nothing to change")
+        return self
+
+
+class UpdateGateway(_Change):
+    """What is left out stays as it is; the same in the two below."""
+
+    id: EntityId
+    name: Name | None = None
+    report_interval: ReportInterval | None = None
+
+
+class UpdateDevice(_Change):
+    owner: EntityId
+    id: EntityId
+    name: Name | None = None
+
+
+class UpdateSensor(_Change):
+    """`deviceId` moves the sensor to another device of its gateway."""
+
+    owner: EntityId
+    id: EntityId
+    name: Name | None = None
+    device_id: EntityId | None = None
+
+
+class Retired(Message):
+    """How many entities were retired by the request, the asked-for one among them; 0 when it was retired before."""
+
+    gateways: int = 0
+    devices: int = 0
+    sensors: int = 0
+
+
+class Place(Request):
+    """Which entity is meant by its name: a gateway, a device of `owner`, or a sensor on `deviceId` of `owner`."""
+
+    noun: Noun
+    owner: EntityId | None = None
+    device_id: EntityId | None = None
+    name: Name
+
+    @model_validator(mode="after")
+    def _has_its_parents(self) -> Self:
+        if (self.owner is not None) != (self.noun != "gateway"):
+            raise ValueError("a device and a sensor have an owner, a gateway has none")
+        if (self.device_id is not None) != (self.noun == "sensor"):
+            raise ValueError("a sensor has a deviceId, nothing else has one")
+        return self
+
+
+class ReserveIds(Request):
+    """Asks for an id for each place: the registered entity's, or one that is made and kept for seven days."""
+
+    places: Annotated[list[Place], Field(min_length=1, max_length=MOST_PLACES)]
+
+
+class ReservedIds(Message):
+    """In the order of the places."""
+
+    ids: list[EntityId]

@@ -1,0 +1,1 @@
+"""The bucket `ferry-registry`: records by key, lists of them, reserved ids."""

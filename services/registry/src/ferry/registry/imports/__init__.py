@@ -1,0 +1,1 @@
+"""What the cloud has, compared with what the bucket has."""

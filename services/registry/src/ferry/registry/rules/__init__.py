@@ -1,0 +1,1 @@
+"""What a request stands for, and whether the gateway model allows it."""
