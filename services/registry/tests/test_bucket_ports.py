@@ -172,3 +172,15 @@ async def test_a_record_that_is_too_large_is_refused_by_name(bus):
             await ports.gateways.put("gateways.g", record(gateway("g", "n" * length)), 0)
     await ports.gateways.put("gateways.g", record(gateway("g", "n" * 60_000)), 0)
     await client.close()
+
+
+async def test_a_reservation_and_an_imports_place_are_written_with_an_end(nats_client):
+    ports, _ = bucket_of(nats_client, nats_client.jetstream(), NoOpMeter("test"))
+    await ports.reservations.put(PLACE, "one", 0)
+    await ports.progress.put("p1")
+    jetstream = nats_client.jetstream()
+    ends = [
+        (await jetstream.get_last_msg("KV_ferry-registry", f"$KV.ferry-registry.{key}")).headers["Nats-TTL"]
+        for key in ("reserved.*", "_import")
+    ]
+    assert ends == [f"{7 * 86_400}s", "3600s"]
