@@ -78,6 +78,8 @@ def _explain(error: Exception) -> None:
             _show_usage(error)
         case ProblemError():
             print_problem(error.problem)
+        case ValidationError():
+            print_problem(ProblemError.invalid(error).problem)
         case OSError(filename=None):
             _output_lost(error)
         case _:
