@@ -71,16 +71,7 @@ class World:
 
     def registry(self) -> Parts:
         """One that has just started."""
-        bucket = self.bucket
-        ports = Ports(
-            gateways=Records(bucket, "gateways"),
-            devices=Records(bucket, "devices"),
-            sensors=Records(bucket, "sensors"),
-            lists=Lists(bucket),
-            reservations=Reservations(bucket),
-            progress=Progress(bucket),
-            marker=Marker(bucket),
-        )
+        ports = ports_over(self.bucket)
         cloud: Any = self.cloud
         return put_together(cloud, ports, self)
 
@@ -236,6 +227,19 @@ class Marker:
     async def set(self, at_ms: int) -> None:
         assert at_ms > 1_600_000_000_000
         await self._bucket.put("_filled", at_ms, None)
+
+
+def ports_over(bucket: Bucket) -> Ports:
+    """Everything that a registry reads and writes, in one bucket."""
+    return Ports(
+        gateways=Records(bucket, "gateways"),
+        devices=Records(bucket, "devices"),
+        sensors=Records(bucket, "sensors"),
+        lists=Lists(bucket),
+        reservations=Reservations(bucket),
+        progress=Progress(bucket),
+        marker=Marker(bucket),
+    )
 
 
 class Cloud:

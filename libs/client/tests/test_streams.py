@@ -30,7 +30,7 @@ OTHERS = sensor_series("alice-gateway", "s1")
 
 @dataclass
 class Rig:
-    """A stream and the hands of fate over it."""
+    """A stream, and the faults that a test gives it."""
 
     stream: Stream
     stored: Any

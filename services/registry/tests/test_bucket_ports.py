@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.metrics import NoOpMeter
-from registry_world import Lists, Marker, Progress, Records, Reservations, World, device, gateway, sensor
+from registry_world import World, device, gateway, ports_over, sensor
 
 from ferry.contract.registry import Place, Record, State, key_of
 from ferry.registry.app import bucket_of
@@ -31,16 +31,7 @@ def fake():
     async def over(prefix):
         bucket.expire(prefix)
 
-    ports = Ports(
-        gateways=Records(bucket, "gateways"),
-        devices=Records(bucket, "devices"),
-        sensors=Records(bucket, "sensors"),
-        lists=Lists(bucket),
-        reservations=Reservations(bucket),
-        progress=Progress(bucket),
-        marker=Marker(bucket),
-    )
-    return Made(ports, over)
+    return Made(ports_over(bucket), over)
 
 
 @pytest.fixture

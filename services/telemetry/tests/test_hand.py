@@ -4,13 +4,13 @@ from ferry.telemetry.held import Held, Verdict
 from ferry.telemetry.partition import Partition
 
 
-class FullDeadLetters:
+class BoundedDeadLetters:
     """A stream of readings beside dead letters that take `room` more."""
 
     def __init__(self, room):
         self.room = room
         self.given_back = []
-        self.buried = []
+        self.stored = []
 
     def ack(self, held):
         raise AssertionError("nothing was delivered")
@@ -22,12 +22,12 @@ class FullDeadLetters:
         if not self.room:
             return False
         self.room -= 1
-        self.buried.append(held.sequence)
+        self.stored.append(held.sequence)
         return True
 
 
 async def test_dead_letters_that_cannot_be_stored_take_no_room_from_others():
-    fates = FullDeadLetters(room=3)
+    fates = BoundedDeadLetters(room=3)
     hand = Hand(fates, 10, 100_000)
     partition = Partition(1, "consumer", lambda: True)
     for sequence in range(10):
@@ -39,5 +39,5 @@ async def test_dead_letters_that_cannot_be_stored_take_no_room_from_others():
         await task
     room.append(hand.has_room)
     assert room == [False, True]
-    assert (fates.buried, fates.given_back) == ([0, 1, 2], [3, 4, 5, 6, 7, 8, 9])
+    assert (fates.stored, fates.given_back) == ([0, 1, 2], [3, 4, 5, 6, 7, 8, 9])
     assert (hand.messages, hand.counts.dead) == (0, 3)

@@ -16,7 +16,7 @@ class Kind(StrEnum):
     READING = "reading"
     """What was sent is refused, for good."""
     TOO_LARGE = "too_large"
-    """413, from whoever: a statement about the size alone."""
+    """413, from anybody: a statement about the size alone."""
     ENTITY = "entity"
     """The gateway, device or sensor is refused: 403, 404, 409."""
     ACCOUNT = "account"

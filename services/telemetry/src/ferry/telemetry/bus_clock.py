@@ -26,7 +26,7 @@ class BusClock:
         return time.time_ns() // 1_000_000 - self.offset_ms
 
     def compare(self, answer: bytes, asked_ms: float, answered_ms: float) -> None:
-        """From an answer of JetStream's API, which carries the server's time. Raises ValueError where it has none."""
+        """From an answer of JetStream's API, which carries the server's time. Raises TypeError where it has none."""
         moment = msgspec.json.decode(answer).get("ts")
         if not isinstance(moment, str):
             raise TypeError("the answer has no time")

@@ -67,9 +67,7 @@ class ThingPlusCloud:
             async with request.build_streamed() as response:
                 body = bytes(await response.body_reader.read(most) or b"")
                 status = response.status
-                if status == OK:
-                    return Answer(status, body, None, _header(response, "content-type"))
-                waits = retry_after_s(_header(response, "retry-after"))
+                waits = None if status == OK else retry_after_s(_header(response, "retry-after"))
                 return Answer(status, body, waits, _header(response, "content-type"))
         except PyreqwestError as error:
             raise Unreachable(why(error, self._host, self._proxy)) from None

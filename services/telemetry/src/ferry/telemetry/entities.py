@@ -5,7 +5,7 @@ import json
 from typing import Literal
 
 from ferry.clouds.thingplus.answers import Kind, read_reply
-from ferry.contract.ids import safe_id
+from ferry.clouds.thingplus.paths import gateway_path
 from ferry.telemetry.cloud import Cloud, Unreachable
 
 Gone = Literal["sensor", "gateway"]
@@ -40,7 +40,7 @@ class Entities:
     async def _look(self, gateway: str, bearer: str) -> tuple[bool, frozenset[str] | None]:
         """Whether the gateway is gone, and the ids of its sensors where the answer shows them."""
         try:
-            answer = await self._cloud.get(f"/gateways/{safe_id(gateway)}", {}, bearer)
+            answer = await self._cloud.get(gateway_path(gateway), {}, bearer)
         except Unreachable:
             return False, None
         reply = read_reply(answer.status, answer.body, answer.content_type)

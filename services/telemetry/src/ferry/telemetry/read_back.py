@@ -15,10 +15,10 @@ MAX_PAGES = 8
 
 @dataclass(slots=True)
 class ReadBack:
-    """`points` by time in Unix ms; `newest` is the sensor's newest time, None where it has none."""
+    """`points` by time in Unix ms; `newest` is the sensor's newest time, -1 where it has none."""
 
     points: dict[int, Value]
-    newest: int | None
+    newest: int = -1
 
 
 class Unverified(Exception):  # noqa: N818 - a state of the cloud
@@ -51,23 +51,22 @@ async def read_back(
         return series
 
     first, last = dots[0].time, dots[-1].time
-    found = ReadBack({}, None)
+    found = ReadBack({})
     for _ in range(MAX_PAGES):
         page = await ask(series_query(first, last))
         found.points |= page.points
         if page.latest is not None:
-            found.newest = max(found.newest or 0, page.latest[0])
+            found.newest = max(found.newest, page.latest[0])
         within = [time for time in page.points if first <= time <= last]
         if len(within) < MOST_POINTS:
             break
         first = max(within) + 1
     else:
         raise Unverified("the read-back has too many points", None, 1)
-    if found.newest is None and not all(dot.time in found.points for dot in dots):
-        latest = await ask({})
-        found.points |= latest.points
-    found.newest = max((*found.points, found.newest if found.newest is not None else -1), default=None)
-    return found if found.newest != -1 else ReadBack({}, None)
+    if found.newest < 0 and not all(dot.time in found.points for dot in dots):
+        found.points |= (await ask({})).points
+    found.newest = max(found.newest, *found.points, -1)
+    return found
 
 
 def _is_understood(answer: Answer) -> bool:

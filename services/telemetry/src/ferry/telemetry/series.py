@@ -32,7 +32,7 @@ class SeriesForwarder:
     async def forward(self, lane: Lane, key: str, dots: list[Dot], fence: Callable[[], None]) -> None:
         """Returns when the outcome of every point is final and told. Raises Fenced."""
         path = series_path(lane.address.gateway, str(lane.address.sensor))
-        left = list(reversed(chunks(dots, min(self._max_points, lane.max_points), self._max_bytes)))
+        left = list(reversed(chunks(dots, self._max_points, self._max_bytes)))
         compared: list[list[Dot]] = []
         while left:
             chunk = left.pop()
@@ -80,7 +80,7 @@ class SeriesForwarder:
             status = error.refusal.status if error.refusal else None
             self._doom(dots, Verdict(Reason.UNVERIFIED, error.words, status, error.attempts))
             return []
-        newest = -1 if there.newest is None else there.newest
+        newest = there.newest
         rest: list[Dot] = []
         for dot in dots:
             if dot.time > newest:

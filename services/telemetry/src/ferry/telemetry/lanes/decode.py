@@ -3,6 +3,7 @@
 A contract test holds both to the same answers.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -47,19 +48,19 @@ _NUMBER_STARTS = frozenset(b"-0123456789")
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError)  # UnicodeDecodeError is a ValueError
 
 
-def decode_series(body: bytes) -> list[Reading | Invalid]:
+def decode_series(body: bytes) -> Sequence[Reading | Invalid]:
     """Each element, or what is wrong with it: one bad element does not stop the others.
 
     Raises Invalid where the body as a whole is not a series.
     """
     try:
-        found = _readings.decode(body)
+        found: list[Reading] | Reading = _readings.decode(body)
     except _UNREADABLE as error:
         return _each(body, error)
     if isinstance(found, Reading):
         return [found]
     _check_length(len(found))
-    return list(found)
+    return found
 
 
 def _each(body: bytes, error: Exception) -> list[Reading | Invalid]:

@@ -21,9 +21,10 @@ def points_of(
     points: list[Point] = []
     bad: list[tuple[int, Invalid]] = []
     for index, reading in enumerate(decode_series(body)):
+        if isinstance(reading, Invalid):
+            bad.append((index, reading))
+            continue
         try:
-            if isinstance(reading, Invalid):
-                raise reading
             if reading.time is not None:
                 bounds.check(reading.time, stored_ms)
             points.append(Point(reading.time, value_json(bytes(reading.value)), index))
