@@ -105,7 +105,9 @@ async def test_a_full_stream_tells_its_publishers_and_keeps_what_it_took(tmp_pat
 
             async def full():
                 try:
-                    await ring.publish_bad("ferry.v1.gateways.gateway-0.status", b"{}", "invalid_body")
+                    # larger than a reading: what fits into the last bytes is taken, and leaves as a dead letter
+                    body = b"{}".ljust(1000)
+                    await ring.publish_bad("ferry.v1.gateways.gateway-0.status", body, "invalid_body")
                 except nats.js.errors.APIError:
                     return True
                 return False
