@@ -18,78 +18,86 @@ from ferry.sandbox.otosense.routes import OtoSenseRoutes
 from ferry.sandbox.otosense.sensors import Sensors
 from ferry.sandbox.otosense.tokens import TokenDesk as OtoSenseDesk
 from ferry.sandbox.settings import Settings
+from ferry.sandbox.state.changes import State
 from ferry.sandbox.state.journal import Journal
 from ferry.sandbox.thingplus.accounts.oauth import OAuth
+from ferry.sandbox.thingplus.accounts.routes import AccountRoutes
 from ferry.sandbox.thingplus.accounts.tenants import Accounts
 from ferry.sandbox.thingplus.accounts.tokens import TokenDesk as ThingPlusDesk
+from ferry.sandbox.thingplus.fleet.catalogue import Catalogue
+from ferry.sandbox.thingplus.fleet.changes import Changes
 from ferry.sandbox.thingplus.fleet.registration import Registration
+from ferry.sandbox.thingplus.fleet.routes import FleetRoutes
 from ferry.sandbox.thingplus.fleet.store import Store
+from ferry.sandbox.thingplus.guard import Guard
+from ferry.sandbox.thingplus.reading.entities import Shown
 from ferry.sandbox.thingplus.reading.formats import SeriesFormat
-from ferry.sandbox.thingplus.reports.reporting import Reporting
-from ferry.sandbox.thingplus.routes import ThingPlusRoutes
+from ferry.sandbox.thingplus.reports.routes import ReportRoutes
+from ferry.sandbox.thingplus.reports.series import SeriesReports
+from ferry.sandbox.thingplus.reports.status import StatusReports
 from ferry.sandbox.web import transport
 from ferry.sandbox.web.http import Request, Route, Routes
 from ferry.sandbox.web.pipeline import Pipeline, Receive, Send
 
 
 class Sandbox:
-    """An ASGI application; everything that it knows is held by its parts."""
+    """An ASGI application."""
 
     def __init__(
         self,
-        known: Fixtures,
+        loaded: Fixtures,
         clock: Clock | None = None,
         course: scenario.Scenario | None = None,
         series_format: SeriesFormat | None = None,
+        store: Store | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.series_format = series_format or SeriesFormat()
         self.faults = Faults(self.clock)
-        self.recorder = Recorder()
-        self.store = Store()
-        self.accounts = Accounts(known.thingplus, self.clock.now_ms())
-        self.thingplus_tokens = ThingPlusDesk(self.accounts, self.clock)
-        self.oauth = OAuth(self.accounts, self.thingplus_tokens, self.clock)
-        self.otosense_tokens = OtoSenseDesk(known.otosense, self.clock)
-        self.sensors = Sensors(known.otosense.connect, self.clock)
-        self.control = self._control()
-        self._live = Live(self.control)
-        self._course = course
-        self.routes = self._routes(known)
-        self._pipeline = Pipeline(
-            Routes(self.routes), self.faults, self.recorder, self.clock, self._tenant_of
-        )
-
-    def _control(self) -> Control:
-        return Control(
+        recorder = Recorder()
+        accounts = Accounts(loaded.thingplus, self.clock.now_ms())
+        sensors = Sensors(loaded.otosense.connect, self.clock)
+        self.state = State(store or Store(), accounts, sensors)
+        self._thingplus_tokens = ThingPlusDesk(accounts, self.clock)
+        self._otosense_tokens = OtoSenseDesk(loaded.otosense, self.clock)
+        self._oauth = OAuth(accounts, self._thingplus_tokens, self.clock)
+        self.control = Control(
             self.clock,
             self.faults,
-            self.recorder,
-            self.accounts,
-            self.store,
-            self.thingplus_tokens,
-            self.otosense_tokens,
-            self.sensors,
+            recorder,
+            self.state,
+            self._thingplus_tokens,
+            self._otosense_tokens,
             self.series_format,
         )
+        self._live = Live(self.control)
+        self._course = course
+        self.routes = [
+            *self._thingplus(loaded),
+            *OtoSenseRoutes(self._otosense_tokens, sensors).routes(),
+            *Admin(self.control).routes(),
+            *pages.routes(),
+        ]
+        self._pipeline = Pipeline(Routes(self.routes), self.faults, recorder, self.clock, self._tenant_of)
+
+    def _thingplus(self, loaded: Fixtures) -> list[Route]:
+        store, accounts, clock = self.state.store, self.state.accounts, self.clock
+        catalogue = Catalogue(loaded.thingplus, clock.now_ms())
+        guard, shown = Guard(self._thingplus_tokens), Shown(self.series_format)
+        registration = Registration(catalogue, accounts, store, clock)
+        changes = Changes(catalogue, store, clock)
+        statuses, series = StatusReports(store, clock), SeriesReports(store, clock)
+        return [
+            *AccountRoutes(accounts, self._thingplus_tokens, self._oauth, guard).routes(),
+            *FleetRoutes(catalogue, registration, changes, store, shown, guard).routes(),
+            *ReportRoutes(statuses, series, store, shown, self.series_format, guard).routes(),
+        ]
 
     def _tenant_of(self, request: Request) -> str:
         authorization = request.header(b"authorization")
-        return self.thingplus_tokens.tenant_of(authorization) or self.otosense_tokens.tenant_of(authorization)
-
-    def _routes(self, known: Fixtures) -> list[Route]:
-        thingplus = ThingPlusRoutes(
-            self.accounts,
-            self.thingplus_tokens,
-            self.oauth,
-            Registration(known.thingplus, self.accounts, self.store, self.clock),
-            Reporting(self.store, self.clock),
-            self.store,
-            self.series_format,
-            self.clock.now_ms(),
+        return self._thingplus_tokens.tenant_of(authorization) or self._otosense_tokens.tenant_of(
+            authorization
         )
-        otosense = OtoSenseRoutes(self.otosense_tokens, self.sensors)
-        return [*thingplus.routes(), *otosense.routes(), *Admin(self.control).routes(), *pages.routes()]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -100,11 +108,9 @@ class Sandbox:
             await self._pipeline(scope, receive, send)
 
     def keep(self, journal: Journal) -> None:
-        """Takes up what an earlier process left, and keeps every change from now on."""
-        journal.restore(self.store, self.accounts, self.sensors)
-        self.store.set_journal(journal.note)
-        self.oauth.set_journal(journal.note)
-        self.sensors.set_journal(journal.note)
+        """Notes every change from now on."""
+        self.control.journal = journal
+        self.state.store.note = self._oauth.note = self.state.sensors.note = journal.note
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -121,11 +127,15 @@ class Sandbox:
 
 
 def run(settings: Settings) -> None:
-    """Serves until it is told to stop. Raises ValueError for a file that does not fit."""
-    course = scenario.load(settings.scenario) if settings.scenario else None
-    sandbox = Sandbox(fixtures.load(settings.fixtures), course=course, series_format=settings.series_format)
+    """Serves until it is told to stop. Raises ValueError for a file that does not fit, and OSError."""
+    sandbox = Sandbox(
+        fixtures.load(settings.fixtures),
+        course=scenario.load(settings.scenario) if settings.scenario else None,
+        series_format=settings.series_format,
+        store=Store(settings.most_points),
+    )
     if settings.state_dir is not None:
-        sandbox.keep(Journal(settings.state_dir))
+        sandbox.keep(Journal(settings.state_dir, sandbox.state))
     server = transport.server(sandbox, settings.host, settings.port)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(server.serve())

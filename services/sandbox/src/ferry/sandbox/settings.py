@@ -9,6 +9,7 @@ from typing import get_args
 
 import msgspec
 
+from ferry.sandbox.thingplus.fleet.store import MOST_POINTS
 from ferry.sandbox.thingplus.reading.formats import SeriesFormat, Shape, Times, Values
 
 
@@ -19,6 +20,7 @@ class Settings:
     state_dir: Path | None = None
     fixtures: Path | None = None
     scenario: str | None = None
+    most_points: int = MOST_POINTS
     series_format: SeriesFormat = field(default_factory=SeriesFormat)
 
 
@@ -39,6 +41,12 @@ def read(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     parser.add_argument(
         "--scenario", default=given("SCENARIO"), help="faults: a built-in name or a YAML file"
     )
+    parser.add_argument(
+        "--most-points",
+        type=int,
+        default=given("MOST_POINTS", str(Settings.most_points)),
+        help="with more than so many points, every series forgets its older half",
+    )
     defaults = SeriesFormat()
     for name, choices, about in (
         ("shape", get_args(Shape), "how a series is read: sensor is the documented shape"),
@@ -50,6 +58,8 @@ def read(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
             raise ValueError(f"FERRY_SANDBOX__SERIES_{name.upper()} is one of {', '.join(choices)}")
         parser.add_argument(f"--series-{name}", choices=choices, default=default, help=about)
     found = parser.parse_args(arguments)
+    if found.most_points < 1:
+        raise ValueError("--most-points is 1 at least")
     shown = {name: getattr(found, f"series_{name}") for name in ("shape", "values", "times")}
     return Settings(
         found.host,
@@ -57,5 +67,6 @@ def read(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         found.state_dir,
         found.fixtures,
         found.scenario,
+        found.most_points,
         msgspec.convert(shown, SeriesFormat),
     )

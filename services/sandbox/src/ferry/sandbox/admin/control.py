@@ -9,12 +9,12 @@ from ferry.sandbox.admin.recorder import Recorder
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.faults.armed import Faults
 from ferry.sandbox.fixtures import Plan, UserState
-from ferry.sandbox.otosense.sensors import DELAYS_S, Sensors
+from ferry.sandbox.otosense.sensors import DELAYS_S
 from ferry.sandbox.otosense.tokens import TokenDesk as OtoSenseDesk
-from ferry.sandbox.thingplus.accounts.tenants import Accounts
+from ferry.sandbox.state.changes import State
+from ferry.sandbox.state.journal import Journal
 from ferry.sandbox.thingplus.accounts.tokens import TokenDesk as ThingPlusDesk
 from ferry.sandbox.thingplus.fleet.entities import NEVER, Gateway, Sensor, Status
-from ferry.sandbox.thingplus.fleet.store import Store
 from ferry.sandbox.thingplus.reading.formats import SeriesFormat, Shape, Times, Values
 from ferry.sandbox.web.refusal import RefusalError
 
@@ -54,35 +54,32 @@ class Control:
         clock: Clock,
         faults: Faults,
         recorder: Recorder,
-        accounts: Accounts,
-        store: Store,
+        state: State,
         thingplus: ThingPlusDesk,
         otosense: OtoSenseDesk,
-        sensors: Sensors,
         series_format: SeriesFormat,
     ) -> None:
         self.clock = clock
         self.faults = faults
         self.recorder = recorder
-        self._accounts = accounts
-        self._store = store
+        self.journal: Journal | None = None
+        self._state = state
         self._thingplus = thingplus
         self._otosense = otosense
-        self._sensors = sensors
         self._series_format = series_format
 
     def points(self, tenant: str | None) -> dict[str, Any]:
         counts = {
-            f"{gateway.id}/{sensor.id}": len(sensor.series.times)
-            for gateway in self._store.of_tenant(tenant)
+            f"{gateway.id}/{sensor.id}": sensor.series.count
+            for gateway in self._state.store.of_tenant(tenant)
             for sensor in gateway.sensors.values()
             if sensor.series
         }
         return {"total": sum(counts.values()), "sensors": counts}
 
     def series(self, gateway: str, sensor: str, last: int | None = None) -> list[dict[str, Any]] | None:
-        """Every point, or the `last` of them, in the order of arrival; `at` is the moment of arrival in Unix ms."""
-        owner = self._store.gateways.get(gateway)
+        """Every stored point, or the `last` of them, in the order of arrival, which was `at`, in Unix ms."""
+        owner = self._state.store.gateways.get(gateway)
         found = owner.sensors.get(sensor) if owner else None
         if found is None:
             return None
@@ -103,12 +100,12 @@ class Control:
                 )
             ],
             "tokens_issued": {"thingplus": self._thingplus.issued, "otosense": self._otosense.issued},
-            "points": self._store.points,
-            "points_sent_again": self._store.sent_again,
-            "gateways": len(self._store.gateways),
-            "devices": sum(len(gateway.devices) for gateway in self._store.gateways.values()),
-            "sensors": sum(len(gateway.sensors) for gateway in self._store.gateways.values()),
-            "otosense_sensors": len(self._sensors.known),
+            "points": self._state.store.points,
+            "points_sent_again": self._state.store.sent_again,
+            "gateways": len(self._state.store.gateways),
+            "devices": sum(len(gateway.devices) for gateway in self._state.store.gateways.values()),
+            "sensors": sum(len(gateway.sensors) for gateway in self._state.store.gateways.values()),
+            "otosense_sensors": len(self._state.sensors.claimed),
         }
 
     def revoke(self, cloud: str | None, tenant: str | None) -> int:
@@ -135,12 +132,12 @@ class Control:
 
     def set_credentials(self, change: CredentialChange) -> dict[str, Any]:
         """Changes every client or user of the tenant; tokens that are out stay good until revoked."""
-        known: dict[str, Any] = (
-            self._accounts.tenants if change.cloud == "thingplus" else self._otosense.tenants
+        tenants: dict[str, Any] = (
+            self._state.accounts.tenants if change.cloud == "thingplus" else self._otosense.tenants
         )
-        tenant = known.get(change.tenant)
+        tenant = tenants.get(change.tenant)
         if tenant is None:
-            raise RefusalError(404, {"message": f"no tenant {change.tenant!r}; one of {sorted(known)}"})
+            raise RefusalError(404, {"message": f"no tenant {change.tenant!r}; one of {sorted(tenants)}"})
         for client in tenant.clients:
             client.secret = client.secret if change.client_secret is None else change.client_secret
             if change.cloud == "otosense" and change.enabled is not None:
@@ -160,32 +157,43 @@ class Control:
         return self._series_format
 
     def connect(self, sensor_id: str, plan: Plan | None, delay_s: float) -> None:
-        self._sensors.connect(sensor_id, delay_s if plan is None else DELAYS_S[plan])
+        self._state.sensors.connect(sensor_id, delay_s if plan is None else DELAYS_S[plan])
 
     def reset(self) -> None:
         """Everything that arrived is forgotten; accounts, tokens and settings stay."""
-        self._store.clear()
-        self._sensors.clear()
+        self._state.store.clear()
+        self._state.sensors.clear()
         self.recorder.clear()
         self.faults.remove(None)
+        if self.journal is not None:
+            self.journal.rewrite()
+
+    def state(self) -> dict[str, Any]:
+        """Where the state is kept, and what went wrong with it, in words."""
+        journal = self.journal
+        return {
+            "file": None if journal is None else str(journal.path),
+            "problem": None if journal is None else journal.problem,
+            "set_aside": None if journal is None or journal.set_aside is None else str(journal.set_aside),
+        }
 
     def fleet(self, find: str, limit: int) -> dict[str, Any]:
         """What the page shows: the gateways that `find` fits, with their sensors and states, up to `limit` each."""
         found = [
             gateway
-            for gateway in self._store.gateways.values()
+            for gateway in self._state.store.gateways.values()
             if find in gateway.id
             or find in gateway.name
             or any(find in sensor.id or find in sensor.name for sensor in gateway.sensors.values())
         ]
-        claimed = [each for each in self._sensors.known.values() if find in each.sensor_id]
+        claimed = [each for each in self._state.sensors.claimed.values() if find in each.sensor_id]
         now = self.clock.now_ms()
         return {
             "now": now,
             "total": len(found),
             "gateways": [_shown_gateway(gateway, limit, now) for gateway in found[:limit]],
             "otosense": [
-                self._sensors.get(sensor.tenant, sensor.sensor_id) | {"tenant": sensor.tenant}
+                self._state.sensors.get(sensor.tenant, sensor.sensor_id) | {"tenant": sensor.tenant}
                 for sensor in claimed[:limit]
             ],
         }
@@ -209,7 +217,7 @@ def _shown_sensor(sensor: Sensor, now: int) -> dict[str, Any]:
         "name": sensor.name,
         "type": sensor.type,
         "status": _shown_status(sensor.status, now),
-        "points": len(sensor.series.times) if sensor.series else 0,
+        "points": sensor.series.count if sensor.series else 0,
         "last": str(sensor.series.values[-1])[:40] if sensor.series else None,
     }
 

@@ -50,6 +50,7 @@ class Admin:
             Route("GET", "/admin/series-format", self.series_format),
             Route("POST", "/admin/series-format", self.set_series_format),
             Route("POST", "/admin/reset", self.reset),
+            Route("GET", "/admin/state", self.state),
             Route("POST", "/admin/sensors/{id}/connect", self.connect),
             Route("GET", "/admin/clock", self.clock),
             Route("POST", "/admin/clock", self.set_clock),
@@ -111,6 +112,9 @@ class Admin:
     def reset(self, _: Request) -> Answer:
         self._control.reset()
         return Answer.of(200, {})
+
+    def state(self, _: Request) -> Answer:
+        return Answer.of(200, self._control.state())
 
     def connect(self, request: Request) -> Answer:
         wanted = _decoded(request, Connect)

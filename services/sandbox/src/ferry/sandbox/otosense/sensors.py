@@ -1,7 +1,6 @@
 """Provisioned sensors, and when each of them is first heard."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from ferry.sandbox.clock import Clock, iso
 from ferry.sandbox.fixtures import ConnectRule, Plan
 from ferry.sandbox.otosense.certificates import CertificateError, leaf_of
+from ferry.sandbox.state.note import Note, nothing_noted
 from ferry.sandbox.web.refusal import RefusalError
 
 DELAYS_S: dict[Plan, float | None] = {
@@ -17,7 +17,6 @@ DELAYS_S: dict[Plan, float | None] = {
     "after_sleep": 20 * 60 + 90.0,
     "never": None,
 }
-Journal = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(slots=True)
@@ -32,17 +31,14 @@ class Sensor:
 
 class Sensors:
     def __init__(self, rules: list[ConnectRule], clock: Clock) -> None:
-        self.known: dict[str, Sensor] = {}
+        self.claimed: dict[str, Sensor] = {}
         self._rules = rules
         self._plans: dict[str, float | None] = {}
         self._clock = clock
-        self._journal: Journal | None = None
-
-    def set_journal(self, journal: Journal) -> None:
-        self._journal = journal
+        self.note: Note = nothing_noted
 
     def clear(self) -> None:
-        self.known.clear()
+        self.claimed.clear()
         self._plans.clear()
 
     def provision(self, tenant: str, client_id: str, pem: str) -> dict[str, Any]:
@@ -53,15 +49,15 @@ class Sensors:
         except CertificateError as problem:
             raise RefusalError(400, {"message": str(problem)}) from None
         fingerprint = hashlib.sha256(leaf).hexdigest()
-        known = self.known.get(sensor_id)
-        if known is not None:
-            if known.tenant != tenant:
+        present = self.claimed.get(sensor_id)
+        if present is not None:
+            if present.tenant != tenant:
                 raise RefusalError(409, {"message": f"sensor {sensor_id} is provisioned by another tenant"})
-            if known.fingerprint != fingerprint:
+            if present.fingerprint != fingerprint:
                 raise RefusalError(
                     409, {"message": f"sensor {sensor_id} is provisioned with another certificate"}
                 )
-            return self._claimed(known)
+            return self._claimed(present)
         delay_s = self._delay_s(sensor_id)
         connects_at_s = None if delay_s is None else now + delay_s
         sensor = Sensor(sensor_id, tenant, fingerprint, now, client_id, connects_at_s)
@@ -69,13 +65,12 @@ class Sensors:
         return self._claimed(sensor)
 
     def add(self, sensor: Sensor) -> None:
-        self.known[sensor.sensor_id] = sensor
-        if self._journal:
-            self._journal("otosense", {"sensor": sensor})
+        self.claimed[sensor.sensor_id] = sensor
+        self.note("otosense", {"sensor": sensor})
 
     def get(self, tenant: str, sensor_id: str) -> dict[str, Any]:
         """Without `lastConnected` until the first contact. Raises RefusalError 404."""
-        found = self.known.get(sensor_id)
+        found = self.claimed.get(sensor_id)
         if found is None or found.tenant != tenant:
             raise RefusalError(404, {"message": f"sensor {sensor_id} is not provisioned"})
         shown = self._claimed(found)
@@ -85,7 +80,7 @@ class Sensors:
 
     def connect(self, sensor_id: str, delay_s: float | None) -> None:
         """Sets when a sensor is heard: `delay_s` from now (from its provisioning if that comes later)."""
-        found = self.known.get(sensor_id)
+        found = self.claimed.get(sensor_id)
         if found is None:
             self._plans[sensor_id] = delay_s
             return

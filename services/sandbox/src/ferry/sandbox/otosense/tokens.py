@@ -13,6 +13,7 @@ from ferry.sandbox.fixtures import OtoSenseClient, OtoSenseFixture, OtoSenseTena
 from ferry.sandbox.web.refusal import RefusalError
 
 DEFAULT_TTL_S = 3600.0
+MOST_GRANTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class TokenDesk:
         self._grants: dict[str, Grant] = {}
 
     def token(self, authorization: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Raises RefusalError: 400 for another grant, 401 for credentials that are not known."""
+        """Raises RefusalError: 400 for another grant, 401 for credentials that nobody has."""
         if given.get("grant_type") != "client_credentials":
             raise RefusalError(400, {"message": "grant_type must be client_credentials"})
         found = self._client(_credentials(authorization, given))
@@ -47,6 +48,8 @@ class TokenDesk:
         tenant, client = found
         token = _opaque()
         expires_at_s = self._clock.now_s() + self.rules.ttl_s
+        while len(self._grants) >= MOST_GRANTS:
+            del self._grants[next(iter(self._grants))]
         self._grants[token] = Grant(tenant.name, client.id, expires_at_s)
         self.issued += 1
         answer: dict[str, Any] = {"token_type": "bearer", "access_token": token}
@@ -76,8 +79,8 @@ class TokenDesk:
         for name, secret in candidates:
             for tenant in self.tenants.values():
                 for client in tenant.clients:
-                    known = client.secret.encode()
-                    same = hmac.compare_digest(known, secret.encode("utf-8", "surrogatepass"))
+                    stored = client.secret.encode("utf-8", "surrogatepass")
+                    same = hmac.compare_digest(stored, secret.encode("utf-8", "surrogatepass"))
                     if client.id == name and client.enabled and same:
                         return tenant, client
         return None

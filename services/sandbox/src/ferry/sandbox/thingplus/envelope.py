@@ -26,17 +26,22 @@ MESSAGES = {
     600: "Unknown Error",
 }
 CATEGORIES = {
-    "SCHEMA_VALIDATE": "REQUEST",
-    "INVALID_INPUT": "REQUEST",
-    "JSON_PARSING": "REQUEST",
-    "NOT_FOUND": "RESOURCE",
-    "MISMATCH_ERROR": "RESOURCE",
-    "CONFLICT": "RESOURCE",
-    "NEED_LOGIN": "AUTH",
-    "ACCESSGROUP_DENY": "AUTH",
-    "ACL_DENY": "AUTH",
-    "BILLING": "BILLING",
+    "SCHEMA_VALIDATE": "REQUEST_ERROR",
+    "INVALID_INPUT": "REQUEST_ERROR",
+    "NOT_FOUND": "REQUEST_ERROR",
+    "MISMATCH_ERROR": "REQUEST_ERROR",
+    "CONFLICT": "REQUEST_ERROR",
+    "NEED_LOGIN": "AUTHENTICATION_ERROR",
+    "ACCESSGROUP_DENY": "AUTHORIZATION_ERROR",
+    "ACL_DENY": "AUTHORIZATION_ERROR",
+    "BILLING": "BILLING_ERROR",
+    "PROCESS_COMMAND_RESULT": "GATEWAY_ERROR",
+    "RELATION_ERROR": "DB_ERROR",
+    "QUERY_RESULT_EMPTY": "DB_ERROR",
+    "NOT_FOUND_IN_ITEM": "DB_ERROR",
+    "DB_INTERNAL_ERROR": "DB_ERROR",
 }
+"""What is in none of them, JSON_PARSING too, is a SERVER_ERROR."""
 LIMIT_OF_MESSAGE = 500
 
 
@@ -49,7 +54,7 @@ def success(status: int, data: Any, meta: dict[str, Any] | None = None) -> dict[
 
 def error(code: str, message: str) -> dict[str, str]:
     return {
-        "category": CATEGORIES.get(code, "SERVER"),
+        "category": CATEGORIES.get(code, "SERVER_ERROR"),
         "code": code,
         "message": message[:LIMIT_OF_MESSAGE],
     }
@@ -84,3 +89,11 @@ def not_found(what: str, name: str) -> ThingPlusError:
 
 def not_yours(what: str, name: str) -> ThingPlusError:
     return ThingPlusError(403, "ACCESSGROUP_DENY", f"{what} {name!r} belongs to someone else")
+
+
+def mismatch(message: str) -> ThingPlusError:
+    return ThingPlusError(400, "MISMATCH_ERROR", message)
+
+
+def over_plan(what: str) -> ThingPlusError:
+    return ThingPlusError(471, "BILLING", f"the plan's number of {what} is used up")

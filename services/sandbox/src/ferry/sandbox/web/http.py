@@ -92,8 +92,8 @@ class Routes:
     def _add(self, route: Route) -> None:
         parts = route.template.split("/")
         group = self._by_shape.setdefault(len(parts), [])
-        for known, methods in group:
-            if known == parts:
+        for present, methods in group:
+            if present == parts:
                 methods[route.method] = route
                 return
         group.append((parts, {route.method: route}))

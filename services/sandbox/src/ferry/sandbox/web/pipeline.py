@@ -45,7 +45,7 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        method, path = scope["method"], scope["path"]
+        method, path = scope["method"], _without_last_slash(scope["path"])
         request = Request(method, path, scope["query_string"], scope["headers"])
         route, request.params, allowed = self._routes.find(method, path)
         outcome = Outcome(None)
@@ -113,6 +113,11 @@ class Pipeline:
             return
         if not await send_body(send, outcome.answer, outcome):
             close(scope)
+
+
+def _without_last_slash(path: str) -> str:
+    """Thing+ takes a path with a slash at its end as the one without."""
+    return path[:-1] if path.startswith("/v2/") and path.endswith("/") and len(path) > len("/v2/") else path
 
 
 def handled(route: Route, request: Request) -> Answer:

@@ -1,18 +1,34 @@
 """Guide, chapters 3 and 4: portal sessions, OAuth clients and the password grant."""
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.fixtures import AuthClient, Scope
+from ferry.sandbox.state.note import Note, nothing_noted
 from ferry.sandbox.thingplus.accounts.tenants import Accounts
 from ferry.sandbox.thingplus.accounts.tokens import TokenDesk
+from ferry.sandbox.thingplus.bodies import Body, Id, Name, WithId, Word
 from ferry.sandbox.thingplus.envelope import ThingPlusError
-from ferry.sandbox.thingplus.fleet.bodies import Login, NewAuthClient
-from ferry.sandbox.thingplus.fleet.store import Journal
 from ferry.sandbox.web.refusal import RefusalError
 
 PARAMETERS = ("grant_type", "client_id", "client_secret", "username", "password")
 ALL_SCOPES = frozenset(get_args(Scope))
+
+
+class NewAuthClient(WithId, Body, kw_only=True):
+    req_id: Id | UnsetType = msgspec.field(default=UNSET, name="reqId")
+    id: Id | UnsetType = UNSET
+    name: Name
+    clientSecret: Word  # noqa: N815 - the wire's own name, for the record to mask
+    scopes: Annotated[list[Scope], msgspec.Meta(min_length=1)]
+
+
+class Login(Body, rename="camel", kw_only=True):
+    login_id: Word
+    password: Word
 
 
 def token_error(status: int, code: str, message: str) -> RefusalError:
@@ -24,10 +40,7 @@ class OAuth:
         self._accounts = accounts
         self._desk = desk
         self._clock = clock
-        self._journal: Journal | None = None
-
-    def set_journal(self, journal: Journal) -> None:
-        self._journal = journal
+        self.note: Note = nothing_noted
 
     def token(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         """The password grant. Raises RefusalError in Thing+'s own, un-RFC shape."""
@@ -67,8 +80,7 @@ class OAuth:
             raise ThingPlusError(409, "CONFLICT", f"auth client {name!r} is already there")
         client = AuthClient(id=name, name=wanted.name, secret=wanted.clientSecret, scopes=wanted.scopes)
         self._accounts.add_client(tenant, client)
-        if self._journal:
-            self._journal("client", {"tenant": tenant, "client": client})
+        self.note("client", {"tenant": tenant, "client": client})
         now = self._clock.now_ms()
         return {
             "name": client.name,

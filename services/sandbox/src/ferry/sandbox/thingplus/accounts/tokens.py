@@ -55,8 +55,7 @@ class TokenDesk:
             "jti": secrets.token_hex(8),
         }
         token = jwt.encode(claims, self._key, algorithm="HS256")
-        if len(self._principals) >= MOST_TOKENS:
-            self._forget_expired(now)
+        make_room(self._principals, MOST_TOKENS)
         self._principals[token] = Principal(tenant, user_id, frozenset(client.scopes), now + self.rules.ttl_s)
         self.issued += 1
         answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
@@ -64,16 +63,12 @@ class TokenDesk:
             answer["expires_in"] = int(self.rules.ttl_s)
         return answer
 
-    def _forget_expired(self, now_s: float) -> None:
-        live = {key: who for key, who in self._principals.items() if who.expires_at_s > now_s}
-        self._principals = live
-
     def revoke(self, tenant: str | None) -> int:
         """Ends every token and session of one tenant, or of all; answers how many tokens."""
         before = len(self._principals)
-        for known in (self._principals, self._sessions):
-            for key in [key for key, who in known.items() if tenant in {None, who.tenant}]:
-                del known[key]
+        for issued in (self._principals, self._sessions):
+            for key in [key for key, who in issued.items() if tenant in {None, who.tenant}]:
+                del issued[key]
         return before - len(self._principals)
 
     def tenant_of(self, authorization: str) -> str:
@@ -84,7 +79,7 @@ class TokenDesk:
         """Raises RefusalError in the shapes that Thing+ has for each way to be wrong."""
         kind, _, token = authorization.partition(" ")
         if not token or kind.lower() != "bearer":
-            raise ThingPlusError(401, "NEED_LOGIN", "an access token or a session is needed")
+            raise RefusalError(401, "Access denied")
         found = self._principals.get(token)
         if found is None:
             raise self._refused(token)
@@ -99,7 +94,7 @@ class TokenDesk:
             jwt.decode(token, self._key, algorithms=["HS256"], options={"verify_exp": False})
         except jwt.InvalidSignatureError:
             return _jwt_refusal(401, "JsonWebTokenError", "invalid signature")
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError, RecursionError):
             if token.count(".") != 2:  # noqa: PLR2004 - a JWT has three parts
                 return _jwt_refusal(403, "JsonWebTokenError", "jwt malformed")
         return _jwt_refusal(401, "JsonWebTokenError", "invalid token")
@@ -107,6 +102,7 @@ class TokenDesk:
     def open_session(self, tenant: str, user_id: str, scopes: frozenset[str]) -> str:
         key = secrets.token_urlsafe(32)
         expires_at_s = self._clock.now_s() + DEFAULT_TTL_S
+        make_room(self._sessions, MOST_TOKENS)
         self._sessions[key] = Principal(tenant, user_id, scopes, expires_at_s)
         return key
 
@@ -124,6 +120,12 @@ class TokenDesk:
         if found is None or not active:
             raise ThingPlusError(401, "NEED_LOGIN", "log in to the portal first")
         return found
+
+
+def make_room(issued: dict[str, Any], most: int) -> None:
+    """Ends the oldest ones, so that no number of logins fills the memory."""
+    while len(issued) >= most:
+        del issued[next(iter(issued))]
 
 
 def _jwt_refusal(status: int, name: str, message: str, **more: str) -> RefusalError:

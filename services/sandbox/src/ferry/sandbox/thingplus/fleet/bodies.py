@@ -1,115 +1,132 @@
-"""What may stand in a request's body: strict, for Thing+ refuses unknown keys and wrong types."""
+"""What may stand in the body of a registration or a change: Thing+ refuses unknown keys and wrong types."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from ferry.sandbox.fixtures import Scope
-from ferry.sandbox.thingplus.envelope import ThingPlusError, bad_schema
+from ferry.sandbox.thingplus.bodies import Body, Id, Name, WithId, Word
 
-T = TypeVar("T")
-Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~-]{1,128}$")]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Time = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Interval = Annotated[int, msgspec.Meta(ge=60_000, le=604_800_000)]
-Duration = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+IntervalText = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{5,9}\Z")]
+Flag = Literal["y", "n"]
+Category = Literal["sensor", "actuator"]
+Stamp = int | Annotated[str, msgspec.Meta(max_length=20)]
+Object = dict[str, Any]
 
 
-class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    pass
+class DeclaredModel(Body, kw_only=True):
+    """A device model that a gateway has, with the id of its device where there is one."""
+
+    model: Word
+    id: Id | UnsetType = UNSET
 
 
-class WithId(Body, rename="camel", kw_only=True):
-    """`reqId` is the guide's name of it, `id` an older client's."""
-
-    req_id: Id | None = None
-    id: Id | None = None
-
-    @property
-    def wanted_id(self) -> str:
-        wanted = self.req_id or self.id
-        if wanted is None:
-            raise bad_schema("reqId is required")
-        if self.req_id and self.id and self.req_id != self.id:
-            raise bad_schema("reqId and id differ")
-        return wanted
+class GatewayDetails(Body, rename="camel", kw_only=True):
+    auto_create_discoverable: Flag | UnsetType = UNSET
+    virtual: Flag | UnsetType = UNSET
+    delegate: Flag | UnsetType = UNSET
+    delegate_info: Object | UnsetType = UNSET
+    location: Object | UnsetType = UNSET
+    custom_fields: Object | UnsetType = UNSET
 
 
-class NewAuthClient(WithId, kw_only=True):
-    name: Name
-    clientSecret: Word  # noqa: N815 - the wire's own name, for the record to mask
-    scopes: Annotated[list[Scope], msgspec.Meta(min_length=1)]
+class SensorDetails(Body, rename="camel", kw_only=True):
+    network: Word | UnsetType = UNSET
+    sequence: Word | UnsetType = UNSET
+    address: Word | UnsetType = UNSET
+    virtual: Flag | UnsetType = UNSET
+    delegate: Flag | UnsetType = UNSET
+    delegate_info: Object | UnsetType = UNSET
+    options: Object | UnsetType = UNSET
 
 
-class NewDevice(WithId, kw_only=True):
+class DeviceDetails(Body, rename="camel", kw_only=True):
+    address: Word | UnsetType = UNSET
+
+
+class NewDevice(WithId, DeviceDetails, rename="camel", kw_only=True):
+    req_id: Id | UnsetType = UNSET
+    id: Id | UnsetType = UNSET
     name: Name
     model: Word
 
 
-class NewSensor(WithId, rename="camel", kw_only=True):
+class NewSensor(WithId, SensorDetails, rename="camel", kw_only=True):
+    req_id: Id | UnsetType = UNSET
+    id: Id | UnsetType = UNSET
     name: Name
     type: Word
     driver_name: Word
     model: Word
-    category: Word
+    category: Category
     device_id: Word
+    owner: Word | UnsetType = UNSET
 
 
-class GatewayParams(Body, rename="camel", kw_only=True):
+class GatewayParams(GatewayDetails, rename="camel", kw_only=True):
     name: Name
     model: Word
     site_id: Word
-    report_interval: Interval | None = None
+    report_interval: Interval | UnsetType = UNSET
+    device_models: Annotated[list[DeclaredModel], msgspec.Meta(max_length=1000)] = []
     devices: Annotated[list[NewDevice], msgspec.Meta(max_length=1000)] = []
     sensors: Annotated[list[NewSensor], msgspec.Meta(max_length=10_000)] = []
 
 
-class NewGateway(WithId, kw_only=True):
+class NewGateway(WithId, Body, rename="camel", kw_only=True):
+    req_id: Id | UnsetType = UNSET
+    id: Id | UnsetType = UNSET
     params: GatewayParams
 
 
-class StatusReport(Body, rename="camel", kw_only=True):
-    """`validDuration` (seconds) is the guide's name of it, `timeout` an older client's."""
-
-    value: Literal["on", "off", "err"]
-    valid_duration: Duration | None = None
-    timeout: Duration | None = None
-
-
-class Point(msgspec.Struct, forbid_unknown_fields=True):
-    value: str | dict[str, Any]
-    time: Time
-
-
-class Login(Body, rename="camel", kw_only=True):
-    login_id: Word
-    password: Word
-
-
-_POINTS = msgspec.json.Decoder(list[Point])
-_POINT = msgspec.json.Decoder(Point)
+class GatewayChange(GatewayDetails, rename="camel", kw_only=True):
+    id: Word | UnsetType = UNSET
+    ctime: Stamp | UnsetType = UNSET
+    mtime: Stamp | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
+    model: Word | UnsetType = UNSET
+    desc: Name | UnsetType = UNSET
+    mobile: Word | UnsetType = UNSET
+    report_interval: Interval | IntervalText | UnsetType = UNSET
+    device_models: Annotated[list[DeclaredModel], msgspec.Meta(max_length=1000)] | UnsetType = UNSET
+    site: Word | UnsetType = msgspec.field(default=UNSET, name="_site")
+    service: Word | UnsetType = msgspec.field(default=UNSET, name="_service")
+    tree: Word | UnsetType = UNSET
+    devices: list[str | Object] | UnsetType = UNSET
+    sensors: list[str | Object] | UnsetType = UNSET
+    status: str | Object | UnsetType = UNSET
 
 
-def decode(body: bytes, shape: type[T]) -> T:
-    """Raises ThingPlusError: JSON_PARSING for no JSON, SCHEMA_VALIDATE for JSON of another shape."""
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise _refused(problem) from None
+class DeviceChange(DeviceDetails, rename="camel", kw_only=True):
+    id: Word | UnsetType = UNSET
+    ctime: Stamp | UnsetType = UNSET
+    mtime: Stamp | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
+    model: Word | UnsetType = UNSET
+    owner: Word | UnsetType = UNSET
 
 
-def decode_points(body: bytes) -> tuple[list[Point], bool]:
-    """The points of a series body, and whether they came as an array."""
-    try:
-        if body.lstrip()[:1] == b"[":
-            return _POINTS.decode(body), True
-        return [_POINT.decode(body)], False
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise _refused(problem) from None
+class SensorChange(SensorDetails, rename="camel", kw_only=True):
+    id: Word | UnsetType = UNSET
+    ctime: Stamp | UnsetType = UNSET
+    mtime: Stamp | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
+    type: Word | UnsetType = UNSET
+    driver_name: Word | UnsetType = UNSET
+    model: Word | UnsetType = UNSET
+    category: Category | UnsetType = UNSET
+    device_id: Word | UnsetType = UNSET
+    owner: Word | UnsetType = UNSET
+    status: str | Object | UnsetType = UNSET
+    series: str | Object | UnsetType = UNSET
 
 
-def _refused(problem: Exception) -> ThingPlusError:
-    if isinstance(problem, msgspec.ValidationError):
-        return bad_schema(str(problem))
-    return ThingPlusError(400, "JSON_PARSING", str(problem))
+def details_of(body: Body, kind: type[Body], *more: str) -> dict[str, Any]:
+    """The optional fields of `kind` (and those named by their wire's name) that were given, under those names."""
+    wanted = {field.encode_name for field in msgspec.structs.fields(kind)} | set(more)
+    return {
+        field.encode_name: getattr(body, field.name)
+        for field in msgspec.structs.fields(type(body))
+        if field.encode_name in wanted and getattr(body, field.name) is not UNSET
+    }

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from ferry.sandbox.thingplus.fleet.entities import Sensor, series_leaf
+from ferry.sandbox.thingplus.fleet.entities import Sensor
+from ferry.sandbox.thingplus.fleet.shown import series_leaf, stored_sensor
 from ferry.sandbox.thingplus.reading.series import END_OF_TIME_MS, Points, Range, points_in
 
 Shape = Literal["sensor", "pairs", "leaf"]
@@ -26,7 +27,8 @@ def read(sensor: Sensor, wanted: Range | None, how: SeriesFormat) -> dict[str, A
     """The data of an answer, or None where the shape has no way to say that there is nothing yet."""
     if how.shape == "sensor":
         leaf = embedded(sensor, wanted, how)
-        return sensor.stored() if leaf is None else sensor.stored() | {"series": leaf}
+        parent = stored_sensor(sensor)
+        return parent if leaf is None else parent | {"series": leaf}
     if how.shape == "pairs":
         return _pairs(sensor, wanted, how)
     return _leaf(sensor, wanted, how)

@@ -4,7 +4,8 @@ from bisect import bisect_left, bisect_right
 from typing import Any
 
 from ferry.sandbox.thingplus.envelope import bad_schema, not_found
-from ferry.sandbox.thingplus.fleet.entities import Sensor, series_leaf
+from ferry.sandbox.thingplus.fleet.entities import Sensor
+from ferry.sandbox.thingplus.fleet.shown import series_leaf
 
 OPTIONS = frozenset({"dataStart", "dataEnd", "count", "page"})
 MOST = 4000

@@ -93,9 +93,9 @@ def _interval_ms(text: str) -> int:
 
 
 def _function(text: str) -> Function:
-    for known in FUNCTIONS:
-        if text == known:
-            return known
+    for function in FUNCTIONS:
+        if text == function:
+            return function
     raise bad_input(f"intervalFunc is one of {', '.join(FUNCTIONS)}")
 
 
