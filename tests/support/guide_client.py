@@ -87,3 +87,9 @@ def demo_at(url: str) -> Tenant:
 def other_at(url: str) -> Tenant:
     client = ("otherClientId", "other-client-secret")
     return Tenant(url, "otheradmin", "other-password", *client, "2", ("other-client", "other-secret"))
+
+
+def sites_at(url: str, site: str = "5") -> Tenant:
+    """The tenant whose sites have plans: 5 has none of its own, 6 is small, 7 has room for nothing."""
+    client = ("sitesClientId", "sites-client-secret")
+    return Tenant(url, "sitesadmin", "sites-password", *client, site, ("demo-client", "demo-secret"))

@@ -38,7 +38,7 @@ def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
     with started("--port", "0", FERRY_SANDBOX__STATE_DIR=str(tmp_path)) as (url, _):
         demo = demo_at(url)
         demo.login()
-        assert demo.ok("GET", status) == said
+        assert demo.ok("GET", status)["status"] == said
         raw = demo.ok("GET", f"{series}?dataStart=1970-01-01T00:00:00Z&interval=0")["series"]
         assert raw["data"] == ["1", 1, "2", 2]
         assert demo.call("PUT", series, {"value": "3", "time": 2}).status_code == 400

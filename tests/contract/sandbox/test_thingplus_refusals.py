@@ -34,7 +34,9 @@ POINT = {"value": "36.5", "time": 1495715734508}
 GATEWAYS: list[tuple[dict[str, Any], tuple[int, str]]] = [
     ({"siteId": ""}, SCHEMA),
     ({"siteId": " "}, MISSING),
-    ({"siteId": "2"}, MISSING),
+    ({"siteId": "2"}, (403, "ACCESSGROUP_DENY")),
+    ({"siteId": "none"}, MISSING),
+    ({"reportInterval": None}, SCHEMA),
     ({"siteId": 1}, SCHEMA),
     ({"model": "53"}, MISSING),
     ({"reportInterval": 59_999}, SCHEMA),
@@ -76,13 +78,19 @@ def test_ones_own_id_again_is_409_and_someone_elses_403(demo: Tenant, other: Ten
     assert refusal(other.call("POST", "/registerGateway", body)) == (403, "ACCESSGROUP_DENY")
 
 
-def test_every_path_of_another_tenant_is_403_and_of_nobody_404(
+def test_every_path_below_another_tenants_gateway_is_403_and_below_nobodys_404(
     demo: Tenant, other: Tenant, lane: tuple[str, str, str]
 ) -> None:
     gateway, device, sensor = lane
-    status = {"value": "on"}
+    status = {"value": "on", "validDuration": 1}
     calls = [
         ("GET", "", None),
+        ("PUT", "", {"name": "changed"}),
+        ("DELETE", "", None),
+        ("PUT", f"/devices/{device}", {"name": "changed"}),
+        ("DELETE", f"/devices/{device}", None),
+        ("PUT", f"/sensors/{sensor}", {"name": "changed"}),
+        ("DELETE", f"/sensors/{sensor}", None),
         ("GET", "/devices", None),
         ("GET", f"/devices/{device}", None),
         ("POST", "/devices", {"reqId": new_id(), "name": "d", "model": "open-api-device-v1.0"}),
@@ -118,6 +126,8 @@ SENSORS: list[tuple[dict[str, str], tuple[int, str]]] = [
     ({"driverName": "otherDriver"}, (400, "MISMATCH_ERROR")),
     ({"more": "1"}, SCHEMA),
     ({"reqId": "with space"}, SCHEMA),
+    ({"reqId": "line\n"}, SCHEMA),
+    ({"category": "nonsense"}, SCHEMA),
 ]
 
 
@@ -130,7 +140,7 @@ def test_a_sensor_is_refused(
 
 
 def test_the_hundredth_device_of_a_gateway_is_refused(demo: Tenant) -> None:
-    devices = [{"reqId": f"d{index}", "name": "d", "model": "open-api-device-v1.0"} for index in range(100)]
+    devices = [{"reqId": new_id(), "name": "d", "model": "open-api-device-v1.0"} for _ in range(100)]
     answer = demo.call("POST", "/registerGateway", gateway_body(devices=devices))
     assert answer.status_code == 207
     assert len(answer.json()["data"]["devices"]) == 99
@@ -195,38 +205,49 @@ def test_what_is_sent_again_is_counted(demo: Tenant, lane: tuple[str, str, str])
         {},
         {"value": "on", "validDuration": "450"},
         {"value": "on", "validDuration": 0},
+        {"value": "on"},
+        {"validDuration": 450},
+        {"value": "on", "validDuration": None},
+        {"value": "on", "timeout": None},
+        {"value": "on", "timeout": "90"},
+        {"value": "on", "validDuration": 1, "timeout": 1},
+        {"value": 1, "validDuration": 450},
+        {"value": "on", "validDuration": 1.5},
+        {"value": "on", "validDuration": True},
         {"value": "on", "more": 1},
     ],
 )
 def test_a_status_is_refused(demo: Tenant, lane: tuple[str, str, str], body: Any) -> None:
-    assert refusal(demo.call("PUT", f"/gateways/{lane[0]}/status", body)) == SCHEMA
-
-
-def test_without_a_duration_a_status_never_expires(demo: Tenant, lane: tuple[str, str, str]) -> None:
-    said = demo.ok("PUT", f"/gateways/{lane[0]}/sensors/{lane[2]}/status", {"value": "off"})
-    assert said["expireAt"] == "-1"
+    for path in (f"/gateways/{lane[0]}/status", f"/gateways/{lane[0]}/sensors/{lane[2]}/status"):
+        assert refusal(demo.call("PUT", path, body)) == SCHEMA
+        assert "status" not in demo.ok("GET", path)
 
 
 def test_the_first_gateway_status_answers_with_the_gateway(demo: Tenant) -> None:
     gateway = demo.gateway()
-    first = demo.ok("PUT", f"/gateways/{gateway}/status", {"value": "on"})
+    first = demo.ok("PUT", f"/gateways/{gateway}/status", {"value": "on", "validDuration": 60})
     assert first["id"] == gateway
-    assert first["status"] == demo.ok("GET", f"/gateways/{gateway}/status")["id"]
+    assert first["status"] == demo.ok("GET", f"/gateways/{gateway}/status")["status"]["id"]
+    second = demo.ok("PUT", f"/gateways/{gateway}/status", {"value": "on", "validDuration": 60})
+    assert (second["id"], second["gateway"]) == (first["status"], gateway)
 
 
 def test_nested_registration_is_201_when_all_and_207_when_some(demo: Tenant) -> None:
-    device = {"reqId": "d1", "name": "d", "model": "open-api-device-v1.0"}
-    good, bad = new_sensor("d1", reqId="s1"), new_sensor("d2", reqId="s2")
-    whole = demo.call("POST", "/registerGateway", gateway_body(devices=[device], sensors=[good]))
-    assert whole.status_code == 201
+    device = {"reqId": new_id(), "name": "d", "model": "open-api-device-v1.0"}
+    good = new_sensor(device["reqId"])
+    complete = demo.call("POST", "/registerGateway", gateway_body(devices=[device], sensors=[good]))
+    assert complete.status_code == 201
+    device, bad = device | {"reqId": new_id()}, new_sensor("nowhere")
+    good = new_sensor(device["reqId"])
     part = demo.call("POST", "/registerGateway", gateway_body(devices=[device], sensors=[good, bad]))
     assert part.status_code == 207
     said = part.json()
-    assert [each["id"] for each in said["data"]["sensors"]] == ["s1"]
+    assert (said["statusCode"], said["message"]) == (207, "Multi-Status")
+    assert [each["id"] for each in said["data"]["sensors"]] == [good["reqId"]]
     assert said["errors"][0]["code"] == "NOT_FOUND"
-    assert "s2" in said["errors"][0]["message"]
+    assert bad["reqId"] in said["errors"][0]["message"]
     found = demo.ok("GET", f"/gateways/{said['data']['id']}/sensors")
-    assert [each["id"] for each in found] == ["s1"]
+    assert [each["id"] for each in found] == [good["reqId"]]
 
 
 def tenant_trial(url: str, client: str, secret: str) -> Tenant:
@@ -257,14 +278,18 @@ def test_a_scope_that_is_missing_is_acl_deny(url: str) -> None:
         assert reader.call("GET", "/gateways").status_code == 200
         assert refusal(reader.call("GET", "/sites")) == (403, "ACL_DENY")
         assert refusal(reader.call("POST", "/registerGateway", gateway_body())) == (403, "ACL_DENY")
-        assert refusal(reader.call("PUT", "/gateways/x/status", {"value": "on"})) == (403, "ACL_DENY")
+        for method, path in (("PUT", "/gateways/x"), ("DELETE", "/gateways/x"), ("GET", "/users/me")):
+            assert refusal(reader.call(method, path, {})) == (403, "ACL_DENY")
     finally:
         reader.http.close()
 
 
 def test_unknown_paths_and_methods(demo: Tenant) -> None:
     assert refusal(demo.call("GET", "/nowhere")) == MISSING
-    answer = demo.call("DELETE", "/gateways")
+    for path in ("/gateways", "/gateways/", "/gateways/x/devices", "/gateways/x/sensors/"):
+        for method in ("PUT", "DELETE"):
+            assert refusal(demo.call(method, path, {})) == MISSING
+    answer = demo.call("POST", "/sites")
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "GET"
 
@@ -280,8 +305,9 @@ def test_older_names_of_fields_and_paths_work(demo: Tenant) -> None:
     params = {"siteId": "1", "model": "52", "name": "older"}
     assert demo.ok("POST", "/registerGateway", {"id": name, "params": params})["id"] == name
     assert demo.ok("PUT", f"/gateways/{name}/status", {"value": "on", "timeout": 60})["id"] == name
-    both = {"id": new_id(), "reqId": new_id(), "params": params}
-    assert refusal(demo.call("POST", "/registerGateway", both)) == SCHEMA
+    for one, other in ((new_id(), new_id()), ("same", "same")):
+        both = {"id": one, "reqId": other, "params": params}
+        assert refusal(demo.call("POST", "/registerGateway", both)) == SCHEMA
     login = {"loginId": demo.username, "password": demo.credentials()["password"]}
     with requests.Session() as browser:
         browser.post(f"{demo.url}/v2/login", json=login, timeout=10)

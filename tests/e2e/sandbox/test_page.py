@@ -115,7 +115,7 @@ def test_a_status_is_shown_as_expired_when_its_time_has_passed(page: Page, demo:
     chip = page.locator(".sensors .chip")
     expect(chip).to_have_text("on")
     requests.post(f"{demo.url}/admin/clock", json={"advance_s": 451}, timeout=10)
-    demo.call("PUT", f"/gateways/{gateway}/status", {"value": "on"})
+    demo.call("PUT", f"/gateways/{gateway}/status", {"value": "on", "timeout": 1})
     expect(chip).to_have_text("on, expired")
 
 

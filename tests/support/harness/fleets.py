@@ -18,7 +18,7 @@ WRITES = ("/registerGateway", "/devices", "/sensors")
 def pattern(folder: Path, gateways: int, sensors: int) -> Path:
     """A fleet file of so many gateways, each with a device of so many sensors."""
     path = folder / "fleet.yaml"
-    probes = f'{{name: "Probe {{n}}", id: "probe-{{n}}", type: temperature, count: {sensors}}}'
+    probes = f'{{name: "Probe {{n}}", type: temperature, count: {sensors}}}'
     path.write_text(
         f'gateways:\n  - name: "Plant {{n}}"\n    count: {gateways}\n    devices:\n'
         f"      - name: Rack\n        sensors: [{probes}]\n"

@@ -15,6 +15,7 @@ TYPES = {
     ".svg": b"image/svg+xml",
 }
 POLICY = b"default-src 'self'; frame-ancestors 'none'"
+COMPONENTS = ("parameters", "responses", "schemas", "securitySchemes")
 NAMES = {
     "/": "index.html",
     "/page.js": "page.js",
@@ -36,7 +37,13 @@ def routes() -> list[Route]:
 
 
 def openapi(cloud: str) -> Any:
-    return yaml.safe_load((FOLDER / "openapi" / f"{cloud}.yaml").read_text())
+    """A document from its files: the head, the components, and the paths of each part of the API."""
+    folder = FOLDER / "openapi" / cloud
+    read = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))}
+    document = read.pop("document")
+    components = {kind: read.pop(kind) for kind in COMPONENTS if kind in read}
+    paths = {path: item for part in read.values() for path, item in part.items()}
+    return {**document, "paths": paths, "components": components}
 
 
 def _file(name: str) -> Answer:

@@ -18,7 +18,7 @@ function resolved(node) {
 function shape(schema, indent = "") {
   const node = resolved(schema);
   if (!node) return "anything";
-  if (node.oneOf) return node.oneOf.map((each) => shape(each, indent)).join(" or ");
+  if (node.oneOf && !node.properties) return node.oneOf.map((each) => shape(each, indent)).join(" or ");
   if (node.enum) return node.enum.map((each) => JSON.stringify(each)).join(" | ");
   if (node.type === "array") return `[${shape(node.items, indent)}, …]`;
   if (node.type !== "object" || !node.properties) return [node.type, node.pattern, bounds(node)].filter(Boolean).join(" ");
@@ -27,6 +27,8 @@ function shape(schema, indent = "") {
     const about = resolved(value).description;
     return `${indent}  ${key}${optional}: ${shape(value, `${indent}  `)}${about ? `   (${about})` : ""}`;
   });
+  const either = (node.oneOf ?? []).flatMap((each) => each.required ?? []);
+  if (either.length) lines.push(`${indent}  (${either.join(" or ")} is required)`);
   return `{\n${lines.join("\n")}\n${indent}}`;
 }
 

@@ -11,7 +11,7 @@ from ferry.sandbox.state.note import Note, nothing_noted
 from ferry.sandbox.thingplus.envelope import not_found, not_yours
 from ferry.sandbox.thingplus.fleet.entities import Device, Gateway, Sensor, Series, Status
 
-MOST_POINTS = 5_000_000
+MOST_POINTS = 2_000_000
 _ALPHABET = string.ascii_letters + string.digits
 
 

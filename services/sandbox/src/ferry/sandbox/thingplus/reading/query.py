@@ -80,11 +80,9 @@ def options_of(arguments: list[tuple[str, str]]) -> Options:
 
 def list_of(arguments: list[tuple[str, str]], kind: Kind) -> tuple[Page, View]:
     """Raises ThingPlusError: an option that does not exist or is out of bounds is refused."""
-    options = options_of(arguments)
-    filters: dict[str, frozenset[str]] = {}
-    for key, value in options.inside.pop("filter", Options()).own:
-        filters[key] = filters.get(key, frozenset()) | {value}
-    paging = dict(pair for pair in options.own if pair[0] in PAGING)
+    filters = _filters(arguments)
+    options = options_of([pair for pair in arguments if not _is_filter(pair[0])])
+    paging = _once([pair for pair in options.own if pair[0] in PAGING])
     options.own = [pair for pair in options.own if pair[0] not in PAGING]
     direction = paging.get("orderDir", "asc")
     if direction not in {"asc", "desc"}:
@@ -97,6 +95,27 @@ def list_of(arguments: list[tuple[str, str]], kind: Kind) -> tuple[Page, View]:
         filters=filters,
     )
     return page, _view(options, kind)
+
+
+def _is_filter(key: str) -> bool:
+    return key.startswith("filter[") and key.endswith("]")
+
+
+def _filters(arguments: list[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    """By any key: one that no entity has fits nothing."""
+    filters: dict[str, frozenset[str]] = {}
+    for key, value in arguments:
+        if _is_filter(key):
+            name = key.removeprefix("filter[").removesuffix("]")
+            filters[name] = filters.get(name, frozenset()) | {value}
+    return filters
+
+
+def _once(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    given = dict(pairs)
+    if len(given) != len(pairs):
+        raise bad_schema("an option is given twice")
+    return given
 
 
 def view_of(arguments: list[tuple[str, str]], kind: Kind) -> View:
@@ -117,21 +136,20 @@ def _view(options: Options, kind: Kind) -> View:
     for name in names:
         if name not in kind.embeds:
             raise bad_input(f"cannot embed {name[:64]!r}; one of {', '.join(kind.embeds) or 'nothing'}")
-    for name in options.inside:
-        if name not in names:
-            raise bad_schema(f"{name[:64]!r} has options but is not embedded")
-    embeds = {name: _embedded(options.inside.get(name, Options()), kind.embeds[name]) for name in names}
+    inner = {name: _embedded(name, each, kind) for name, each in options.inside.items()}
+    plain = {name: View() if isinstance(kind.embeds[name], Kind) else None for name in names}
+    embeds = {name: inner.get(name, plain[name]) for name in names}
     return View(frozenset(fields), embeds)
 
 
-def _embedded(options: Options, kind: Kind | None) -> "View | Range | None":
-    if kind is SERIES and not options.inside:
+def _embedded(name: str, options: Options, kind: Kind) -> "View | Range | None":
+    """The options of what is embedded; they are read, and passed over, also where it is not."""
+    inner = kind.embeds.get(name)
+    if inner is SERIES and not options.inside:
         return range_of(options.own)
-    if kind is None or kind is SERIES:
-        if options.own or options.inside:
-            raise bad_schema("an option that does not exist in what is embedded")
-        return None
-    return _view(options, kind)
+    if inner is None or inner is SERIES:
+        raise bad_schema(f"{name[:64]!r} has no options here")
+    return _view(options, inner)
 
 
 def _whole(name: str, value: str, least: int, most: int) -> int:

@@ -73,6 +73,7 @@ def _moment_ms(name: str, text: str) -> int:
     refused = bad_input(
         f"{name} is an ISO 8601 time with a zone, such as 2015-08-12T01:19:08.315Z (+ is %2B)"
     )
+    text = text.upper()
     clock = text.partition("T")[2]
     if not clock or _ZONE.search(clock) is None:
         raise refused
