@@ -17,7 +17,7 @@ def gateway(demo: Tenant) -> str:
     demo.ok(
         "PUT", f"/gateways/{name}/sensors/s0/series", [{"value": "1", "time": 1}, {"value": "2", "time": 2}]
     )
-    demo.ok("PUT", f"/gateways/{name}/sensors/s0/status", {"value": "on"})
+    demo.ok("PUT", f"/gateways/{name}/sensors/s0/status", {"value": "on", "validDuration": 60})
     return name
 
 
@@ -25,11 +25,13 @@ def ids(demo: Tenant, path: str) -> list[str]:
     return [each["id"] for each in demo.ok("GET", path)]
 
 
-def test_pages_hold_count_items_and_meta_counts_all(demo: Tenant, gateway: str) -> None:
+def test_pages_hold_count_items_and_meta_says_how_many_and_of_how_many(demo: Tenant, gateway: str) -> None:
     path = f"/gateways/{gateway}/sensors?orderBy=id&count=3"
     pages = [ids(demo, f"{path}&page={page}") for page in range(4)]
     assert pages == [["s0", "s1", "s2"], ["s3", "s4", "s5"], ["s6"], []]
-    assert demo.call("GET", path).json()["_meta"] == {"count": MANY}
+    for page, retrieved in enumerate((3, 3, 1, 0)):
+        meta = demo.call("GET", f"{path}&page={page}").json()["_meta"]
+        assert meta == {"count": retrieved, "page": page, "total": MANY}
 
 
 def test_order_and_filter_and_fields(demo: Tenant, gateway: str) -> None:
@@ -46,8 +48,8 @@ def test_embedded_status_and_series_are_leaves(demo: Tenant, gateway: str) -> No
     sensor = demo.ok("GET", f"/gateways/{gateway}/sensors/s0?embed=status&embed=series")
     assert sensor["status"]["value"] == "on"
     assert sensor["series"]["value"] == "2"
-    whole = demo.ok("GET", f"/gateways?filter[id]={gateway}&embed=devices,sensors")[0]
-    assert (len(whole["devices"]), len(whole["sensors"])) == (1, MANY)
+    parent = demo.ok("GET", f"/gateways?filter[id]={gateway}&embed=devices,sensors")[0]
+    assert (len(parent["devices"]), len(parent["sensors"])) == (1, MANY)
 
 
 REFUSED: list[tuple[str, int]] = [
