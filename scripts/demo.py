@@ -17,6 +17,7 @@ from typing import Any
 
 from ready import until_ready
 
+from ferry.client import contexts
 from ferry.client.bus import Bus, connect
 from ferry.client.ferry import Ferry
 from ferry.client.settings import NatsSettings
@@ -121,7 +122,7 @@ async def play(folder: Path, publisher: NatsSettings | None = None) -> tuple[int
     seconds = float(os.environ.get("DEMO_SECONDS") or "inf")
     all_tracks = tracks()
     stop = asyncio.Event()
-    async with connect() as bus, Ferry(publisher) as ferry_publisher:
+    async with connect(contexts.chosen()) as bus, Ferry(publisher) as ferry_publisher:
         shower = asyncio.create_task(show(all_tracks, stop))
         publishing = [asyncio.create_task(publish(track, ferry_publisher, stop)) for track in all_tracks]
         await asyncio.wait(publishing, timeout=None if seconds == float("inf") else seconds)

@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "requirements"
 PACKAGES = sorted(path.parent for path in ROOT.glob("*/*/pyproject.toml"))
+EXTRAS = {"client": ("--extra", "cli")}
+"""The image is the command's, not the library's."""
 OURS = ["ferry-workspace", *(f"ferry-{path.name}" for path in PACKAGES)]
 
 
@@ -29,7 +31,8 @@ def main() -> None:
     compile_requirements(ROOT / "pyproject.toml", dev, "--group", "dev", *upgrade)
     for package in PACKAGES:
         target = OUT / f"{package.name}.txt"
-        compile_requirements(package / "pyproject.toml", target, "--constraint", str(dev))
+        extras = EXTRAS.get(package.name, ())
+        compile_requirements(package / "pyproject.toml", target, "--constraint", str(dev), *extras)
     # checkov and pip-audit bring a hundred packages and pins of their own: a place apart, .venv-tools
     compile_requirements(OUT / "tools.in", OUT / "tools.txt", *upgrade)
     compile_requirements(OUT / "bootstrap.in", OUT / "bootstrap.txt", "--constraint", str(dev))

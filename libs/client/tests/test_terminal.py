@@ -98,7 +98,7 @@ def test_a_time_that_no_calendar_has_is_a_number(unix_ms):
 
 def test_every_command_prints_by_these_functions():
     """click.echo, print and rich's tables take text as it comes."""
-    for path in COMMANDS.glob("*.py"):
+    for path in COMMANDS.rglob("*.py"):
         if path.name not in {"terminal.py", "running.py", "tables.py"}:
             assert not re.search(
                 r"\b(click\.(echo|secho|confirm)|print|Table|Console)\(", path.read_text()

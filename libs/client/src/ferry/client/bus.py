@@ -9,7 +9,6 @@ import nats.errors
 from nats.aio.client import Client
 from pydantic import BaseModel, ValidationError
 
-from ferry.client import contexts
 from ferry.client.connection import denial, open_client
 from ferry.client.errors import NotConnectedError
 from ferry.client.settings import NatsSettings
@@ -82,9 +81,9 @@ class Bus:
 
 
 @asynccontextmanager
-async def connect(settings: NatsSettings | None = None) -> AsyncIterator[Bus]:
+async def connect(settings: NatsSettings) -> AsyncIterator[Bus]:
     """Raises FerryError when no server answers within 3 s, or refuses us."""
-    bus = Bus(settings or contexts.chosen())
+    bus = Bus(settings)
     bus.client = await open_client(
         bus.settings, name="ferry-command", on_error=bus.noticed, on_closed=bus.lost
     )

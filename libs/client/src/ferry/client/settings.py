@@ -83,6 +83,8 @@ def _value(name: str, variables: Mapping[str, str], folder: Path) -> str | None:
 
 def read_secret(file: Path) -> str:
     """A small text file without its last line end. Raises SettingsError."""
+    if file.is_fifo():
+        raise SettingsError.saying(f"{file} is a pipe, and no file", hint="a secret is read more than once")
     try:
         with file.open(encoding="utf-8") as text:
             content = text.read(LARGEST_FILE + 1)

@@ -5,14 +5,16 @@ from typing import NoReturn
 import click
 
 from ferry.client.cli.asyncapi import asyncapi
-from ferry.client.cli.auth import auth
-from ferry.client.cli.dead import dead
+from ferry.client.cli.choosing import with_context
 from ferry.client.cli.fleet import apply, export, import_, plan, schema
+from ferry.client.cli.operations.auth import auth
+from ferry.client.cli.operations.dead import dead
+from ferry.client.cli.operations.status import status
 from ferry.client.cli.otosense import otosense
 from ferry.client.cli.publish import publish
 from ferry.client.cli.registry import devices, gateways, sensors, sites
 from ferry.client.cli.running import run
-from ferry.client.cli.status import status
+from ferry.client.cli.setup.context import context
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,8 +27,10 @@ for command in (
     *(plan, apply, import_, export, schema),
     *(sites, gateways, devices, sensors),
     *(publish, status, dead, auth, otosense, asyncapi),
+    *(context,),
 ):
     ferry.add_command(command)
+with_context(ferry)
 
 
 def main() -> NoReturn:

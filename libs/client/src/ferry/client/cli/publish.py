@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from ferry.client.cli.choosing import chosen_settings
 from ferry.client.cli.running import in_words
 from ferry.client.cli.terminal import as_json, print_json, say
 from ferry.client.ferry import Ferry, Receipt
@@ -94,8 +95,10 @@ def file(path: Path, gateway: str | None, sensor: str | None, as_json: bool) -> 
 
 
 def _published(work: Callable[[Ferry], Awaitable[R]], timeout_s: float = TIMEOUT_S) -> R:
+    settings = in_words(chosen_settings)
+
     async def run() -> R:
-        async with Ferry(timeout_s=timeout_s) as ferry:
+        async with Ferry(settings, timeout_s=timeout_s) as ferry:
             return await work(ferry)
 
     return in_words(lambda: asyncio.run(run()))

@@ -10,6 +10,7 @@ import click
 from pydantic import ValidationError
 
 from ferry.client.bus import Bus, connect
+from ferry.client.cli.choosing import chosen_settings
 from ferry.client.cli.terminal import fail, print_problem, say
 from ferry.contract.problems import ProblemError
 
@@ -22,9 +23,10 @@ DEBUG_VARIABLE = "FERRY_DEBUG"
 
 def on_bus(work: Callable[[Bus], Awaitable[R]]) -> R:
     """Connects, works, closes. A failure becomes its sentence on stderr and exit code 1."""
+    settings = in_words(chosen_settings)
 
     async def run() -> R:
-        async with connect() as bus:
+        async with connect(settings) as bus:
             return await work(bus)
 
     return in_words(lambda: asyncio.run(run()))

@@ -1,0 +1,1 @@
+"""What is set up once: contexts, streams, publishers, the shell's completion."""
