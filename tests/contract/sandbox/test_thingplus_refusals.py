@@ -1,10 +1,13 @@
 """What Thing+ refuses, and how; where nobody documents it, what the sandbox chose (docs/sandbox.md)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from guide_client import Tenant, new_id, new_sensor
+
+from ferry.sandbox.thingplus.exempt import EXEMPT
 
 
 @pytest.fixture
@@ -292,6 +295,20 @@ def test_unknown_paths_and_methods(demo: Tenant) -> None:
     answer = demo.call("POST", "/sites")
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "GET"
+
+
+def test_what_is_exempt_says_why_in_the_words_of_the_manual(demo: Tenant) -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text()
+    assert {"/rules", "/tags", "/timelines", "/pushDevices", "/controlActuator"} <= EXEMPT.keys()
+    for path, reason in EXEMPT.items():
+        assert f"| `{path}` | exempt, because {reason} |" in manual
+        for method, tail in (("GET", ""), ("POST", ""), ("PUT", "/x"), ("DELETE", "/x/")):
+            answer = demo.call(method, path + tail, {})
+            assert refusal(answer) == MISSING
+            assert reason in answer.json()["errors"][0]["message"]
+        other = demo.call("GET", f"{path}more")
+        assert refusal(other) == MISSING
+        assert reason not in other.json()["errors"][0]["message"]
 
 
 def test_a_body_that_is_too_large_is_refused(demo: Tenant, lane: tuple[str, str, str]) -> None:

@@ -9,6 +9,7 @@ from ferry.sandbox.admin.recorder import Record, Recorder
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.faults.armed import Faults, Target
 from ferry.sandbox.faults.outcomes import Outcome, commits, fault_answer, refused, send_body
+from ferry.sandbox.thingplus.exempt import exempt_because
 from ferry.sandbox.web.http import Answer, Request, Route, Routes
 from ferry.sandbox.web.refusal import RefusalError
 from ferry.sandbox.web.transport import close, reset
@@ -57,11 +58,7 @@ class Pipeline:
             outcome = Outcome(refused(path, 413, "INVALID_INPUT", "the body is too large"))
         else:
             if route is None:
-                code, status = ("NOT_FOUND", 405) if allowed else ("NOT_FOUND", 404)
-                answer = refused(path, status, code, f"{method} {path} is not there")
-                if allowed:
-                    answer.headers.append((b"allow", ", ".join(allowed).encode()))
-                outcome = Outcome(answer)
+                outcome = Outcome(_without_route(method, path, allowed))
             elif route.cloud and self._faults.armed:
                 outcome = await self._under_faults(route, request)
             else:
@@ -113,6 +110,18 @@ class Pipeline:
             return
         if not await send_body(send, outcome.answer, outcome):
             close(scope)
+
+
+def _without_route(method: str, path: str, allowed: list[str]) -> Answer:
+    reason = exempt_because(path)
+    if reason is not None:
+        return refused(
+            path, 501, "NOT_IMPLEMENTED", f"the sandbox does not play this path of Thing+: {reason}"
+        )
+    answer = refused(path, 405 if allowed else 404, "NOT_FOUND", f"{method} {path} is not there")
+    if allowed:
+        answer.headers.append((b"allow", ", ".join(allowed).encode()))
+    return answer
 
 
 def _without_last_slash(path: str) -> str:
