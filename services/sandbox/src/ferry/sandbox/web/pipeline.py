@@ -115,9 +115,7 @@ class Pipeline:
 def _without_route(method: str, path: str, allowed: list[str]) -> Answer:
     reason = exempt_because(path)
     if reason is not None:
-        return refused(
-            path, 501, "NOT_IMPLEMENTED", f"the sandbox does not play this path of Thing+: {reason}"
-        )
+        return refused(path, 404, "NOT_FOUND", f"the sandbox does not play this path of Thing+: {reason}")
     answer = refused(path, 405 if allowed else 404, "NOT_FOUND", f"{method} {path} is not there")
     if allowed:
         answer.headers.append((b"allow", ", ".join(allowed).encode()))
