@@ -13,7 +13,7 @@ from pathlib import Path
 from container_engine import Engine, NoEngineError, find
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("auth", "registry", "telemetry", "otosense")
+SERVICES = ("auth", "registry", "telemetry", "otosense", "console")
 BUILD_ARGUMENTS = {
     **{name: {"SERVICE": name} for name in (*SERVICES, "sandbox")},
     "topology": {"SERVICE": "runtime", "MODULE": "runtime.topology"},

@@ -149,10 +149,11 @@ def start_ferry(stage: Stage) -> None:
         "FERRY_OTOSENSE__URL": "http://sandbox:8090/otosense",
     }
     sealing = {**SANDBOX_ACCOUNT, "FERRY_AUTH__ENCRYPTION_KEY": secrets.token_hex(32)}
+    only = {"auth": sealing, "console": {"FERRY_CONSOLE__TOKENS__DEMO": secrets.token_hex(32)}}
     for name in SERVICES:
         port = free_port()
         os.environ[f"READY_{name.upper()}"] = f"http://127.0.0.1:{port}/readyz"
-        known = {**password[name], **(sealing if name == "auth" else {})}
+        known = {**password[name], **only.get(name, {})}
         stage.run(
             *(name, tag(name), "--detach", "--publish", f"127.0.0.1:{port}:8080"),
             *stage.secrets(name, known),

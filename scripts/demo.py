@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ready import until_ready
+from ready import console, until_ready
 
 from ferry.client import contexts
 from ferry.client.bus import Bus, connect
@@ -31,6 +31,10 @@ FERRY = str(Path(sys.executable).parent / "ferry")
 PER_SECOND = float(os.environ.get("DEMO_PER_SECOND") or 20)
 """Readings of each sensor."""
 SETTLE_S = 30
+NEXT = (
+    "demo: to look around, `make run` starts all of it again and stays: "
+    "its console shows the flow, and what is wrong and why"
+)
 
 
 @dataclass
@@ -139,8 +143,9 @@ def summary(published: int, delivered: int, dead: int) -> str:
 
 async def main(result: Path) -> int:
     await until_ready()
+    print(console(), flush=True)
     published, delivered, dead = await play(result.parent)
-    await asyncio.to_thread(result.write_text, summary(published, delivered, dead) + "\n")
+    await asyncio.to_thread(result.write_text, f"{NEXT}\n{summary(published, delivered, dead)}\n")
     return 1 if delivered + dead < published else 0
 
 

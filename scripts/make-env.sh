@@ -9,9 +9,10 @@ random() { od -An -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }
 set -C # a file that appeared meanwhile is not overwritten
 {
     echo "# Made by scripts/make-env.sh; .env.example says what else may stand here."
-    for user in SYS TOPOLOGY AUTH REGISTRY TELEMETRY OTOSENSE OPERATOR; do
+    for user in SYS TOPOLOGY AUTH REGISTRY TELEMETRY OTOSENSE CONSOLE OPERATOR; do
         echo "FERRY_NATS_${user}_PASSWORD=p$(random 24)" # a letter in front: nats-server reads digits alone as a number
     done
     echo "FERRY_AUTH__ENCRYPTION_KEY=$(random 32)"
+    echo "FERRY_CONSOLE_TOKEN=$(random 24)" # what the operator signs in with
 } >"$file"
 echo "make-env: $file made. Next: docker compose up -d --wait"

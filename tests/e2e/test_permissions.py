@@ -11,7 +11,9 @@ from certificates import chain
 
 from ferry.contract import subjects, topology
 from ferry.contract.operations import OPERATIONS
+from harness import console
 from harness.bus import bus as a_bus
+from harness.console import form_of
 from harness.exercised import rules, unused
 from harness.nats_config import PUBLISHERS, USERS, password
 from harness.processes import eventually
@@ -19,6 +21,7 @@ from harness.sandbox import PASSWORD, USERNAME
 from harness.services import Suite
 
 SERVICES = ("auth", "registry", "telemetry", "otosense")
+PAGES = ("/", "/fleet", f"/fleet/{PUBLISHERS['alice'][1]}", "/motor-sensors", "/dead-letters")
 GATEWAY = PUBLISHERS["alice"][1]
 
 
@@ -99,6 +102,20 @@ async def a_dead_letter_replayed_and_discarded(alice, operator):
     await ask(operator, subjects.TELEMETRY_DEAD_DISCARD, id=(await dead(operator))[0])
 
 
+async def shown(page_of, sensor):
+    """Every page, and one action, which is told."""
+    async with page_of.anna() as browser:
+        for path in (*PAGES, f"/fleet/{GATEWAY}/{sensor}"):
+            assert (await browser.get(path)).status_code == 200, path
+        counted = await browser.get("/dead-letters/choose?do=discard")
+        await browser.post("/dead-letters/act", data=form_of(counted.text))
+
+        async def done():
+            return "<td>done</td>" in (await browser.get("/actions")).text
+
+        await eventually(done, what="the action's end")
+
+
 async def seen_waiting(bus, alice, operator, sandbox, sensor, number):
     """What waits out an outage has its age read from the stream, and is said to be in progress before its ack."""
     await sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="status", status=503)
@@ -150,10 +167,13 @@ async def credentials_refused(alice, harness, sandbox, sensor):
     await sandbox.post("/admin/credentials", {"tenant": "demo", "password": PASSWORD})
 
 
-async def journey(bus, sandbox, operator, alice, harness):
+async def journey(bus, sandbox, operator, alice, harness, page_of):
     await bus.lay(readings_max_bytes=topology.READINGS.max_bytes + topology.MIB)  # an update
     sensor = await registered(operator)
     await a_dead_letter_replayed_and_discarded(alice, operator)
+    await alice.jetstream().publish(subjects.sensor_series(GATEWAY, "unknown"), reading(0))
+    await eventually(lambda: dead(operator), what="a dead letter for the console")
+    await shown(page_of, sensor)
     await seen_waiting(bus, alice, operator, sandbox, sensor, 1)
     assert (await ask(operator, subjects.OTOSENSE_SENSORS_LIST))["items"] == []
     await told_before_a_crash(harness, await claimed_and_connected(operator, sandbox, "0000S111A"))
@@ -189,7 +209,7 @@ async def test_each_service_needs_all_of_its_permissions_and_no_more(
     }
     try:
         await asyncio.gather(*(suite.start(service, quick.get(service)) for service in SERVICES))
-        await journey(bus, sandbox, operator, alice, nats_client)
+        await journey(bus, sandbox, operator, alice, nats_client, await console.start(suite))
         for running in suite.running:
             assert await running.process.stop() == 0, running.process.text()
     finally:

@@ -7,7 +7,7 @@ import certificates
 from make_publisher import make
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy" / "nats"
-USERS = ("sys", "topology", "auth", "registry", "telemetry", "otosense", "operator")
+USERS = ("sys", "topology", "auth", "registry", "telemetry", "otosense", "operator", "console")
 PUBLISHERS = {
     "alice": ["alice-gateway", "00000000000040008000000000000a1c"],  # the sandbox's gateway model takes UUIDs
     "bob": ["bob-gateway"],

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from ferry.contract import auth, dead, otosense, readings, registry, subjects, telemetry
+from ferry.contract import auth, console, dead, otosense, readings, registry, subjects, telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,18 @@ ASKED_BY_SERVICES: dict[str, frozenset[str]] = {
     "registry": frozenset({subjects.AUTH_THINGPLUS_TOKEN_GET}),
     "telemetry": frozenset({subjects.AUTH_THINGPLUS_TOKEN_GET}),
     "otosense": frozenset({subjects.AUTH_OTOSENSE_TOKEN_GET}),
+    "console": frozenset(
+        {
+            *(subjects.TELEMETRY_STATE_GET, subjects.TELEMETRY_DEAD_LIST, subjects.TELEMETRY_DEAD_GET),
+            *(subjects.TELEMETRY_DEAD_REPLAY, subjects.TELEMETRY_DEAD_DISCARD, subjects.AUTH_STATE_GET),
+            *(
+                subjects.REGISTRY_GATEWAYS_LIST,
+                subjects.REGISTRY_GATEWAYS_GET,
+                subjects.REGISTRY_DEVICES_LIST,
+            ),
+            *(subjects.REGISTRY_SENSORS_LIST, subjects.REGISTRY_SENSORS_GET, subjects.OTOSENSE_SENSORS_LIST),
+        }
+    ),
 }
 """What each service asks the others. Nothing else is answered into a service's inbox: somebody else named it."""
 
@@ -81,6 +93,8 @@ EVENTS: dict[str, type[BaseModel]] = {
     subjects.event("auth", "credentials", "refused"): auth.CredentialsRefused,
     subjects.event("auth", "credentials", "accepted"): auth.CredentialsAccepted,
     subjects.event("auth", "token", "ending"): auth.TokenEnding,
+    subjects.event("console", "action", "started"): console.ActionStarted,
+    subjects.event("console", "action", "finished"): console.ActionFinished,
 }
 
 PUBLICATIONS: dict[str, TypeAdapter[Any]] = {

@@ -1,28 +1,19 @@
 """`/livez`, `/readyz` and `/metrics` on a small HTTP port of their own."""
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import structlog
-import uvicorn
 from faststream.asgi import AsgiResponse
 from prometheus_client import make_asgi_app
 
+from ferry.runtime.listening import listening
 from ferry.runtime.settings import HealthSettings
 
 Check = Callable[[], Awaitable[str | None]]
 """Answers None when all is well, else what is wrong, in a sentence without secrets."""
 
 _log = structlog.get_logger(__name__)
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals belong to the service, which stops its parts in order."""
-        yield
 
 
 def _app(live: Check, ready: Check) -> Callable[..., Awaitable[None]]:
@@ -53,15 +44,6 @@ async def serve(settings: HealthSettings, live: Check, ready: Check) -> AsyncIte
 
     Raises OSError when the port is taken.
     """
-    listener = socket.create_server((settings.host, settings.port))
-    port: int = listener.getsockname()[1]
-    server = _Server(uvicorn.Config(_app(live, ready), log_config=None, access_log=False, lifespan="off"))
-    task = asyncio.create_task(server.serve([listener]))
-    _log.info("health.listening", host=settings.host, port=port)
-    try:
+    async with listening(_app(live, ready), settings.host, settings.port) as port:
+        _log.info("health.listening", host=settings.host, port=port)
         yield port
-    finally:
-        server.should_exit = True
-        server.force_exit = True
-        await task
-        listener.close()

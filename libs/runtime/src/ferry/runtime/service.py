@@ -138,7 +138,7 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
                 async with lifespan(service):
                     app = FastStream(broker, logger=None)
                     await app.start()
-                    async with discoverable(service.nats, name, service.endpoints, service.inboxes):
+                    async with _discoverable(service):
                         for _ in range(2):  # nats-py's PING overtakes a SUB that is still in its buffer
                             await service.nats.flush()  # only now does the server know whom to ask
                         service.serving = True
@@ -153,6 +153,13 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
                 await service.cancel_background()
                 with contextlib.suppress(nats.errors.Error):  # a bus that is away has nothing left to drain
                     await broker.stop()
+
+
+def _discoverable(service: Service) -> AbstractAsyncContextManager[object]:
+    """Who answers no request is no service on the bus."""
+    if not service.endpoints:
+        return contextlib.nullcontext()
+    return discoverable(service.nats, service.name, service.endpoints, service.inboxes)
 
 
 async def _finish_requests(broker: NatsBroker) -> None:

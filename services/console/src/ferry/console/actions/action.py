@@ -1,0 +1,55 @@
+"""One thing that a person asked for, done request by request."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ferry.console.people.person import Person
+from ferry.contract import subjects
+from ferry.contract.console import ActionFinished, ActionStarted
+from ferry.contract.telemetry import DeadChoice
+
+Verb = Literal["replay", "discard"]
+SUBJECTS: dict[Verb, str] = {
+    "replay": subjects.TELEMETRY_DEAD_REPLAY,
+    "discard": subjects.TELEMETRY_DEAD_DISCARD,
+}
+
+
+@dataclass(slots=True)
+class Action:
+    """`started_at` and `ended_at` in Unix ms. `expected` is how many there were when the person was asked."""
+
+    id: str
+    person: Person
+    verb: Verb
+    choice: DeadChoice
+    expected: int
+    started_at: int
+    done: int = 0
+    failed: int = 0
+    ended_at: int | None = None
+    stopping: bool = False
+    problem: str | None = None
+
+    @property
+    def subject(self) -> str:
+        return SUBJECTS[self.verb]
+
+    @property
+    def state(self) -> str:
+        if self.ended_at is None:
+            return "stopping" if self.stopping else "running"
+        return "ended early" if self.problem else "done"
+
+    def started(self) -> ActionStarted:
+        return ActionStarted(
+            id=self.id,
+            who=self.person.name,
+            signed_in_by=self.person.by,
+            subject=self.subject,
+            request=self.choice.model_dump(mode="json", exclude_none=True),
+        )
+
+    def finished(self) -> ActionFinished:
+        begun = self.started().model_dump()
+        return ActionFinished(**begun, done=self.done, failed=self.failed, problem=self.problem)

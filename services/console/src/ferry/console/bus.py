@@ -1,0 +1,55 @@
+"""All that the console knows, it asks on the bus; the one thing that it tells is who did what."""
+
+from typing import Literal, Protocol, TypeVar
+
+import nats.errors
+from pydantic import BaseModel, ValidationError
+
+from ferry.contract.console import ActionStarted
+from ferry.contract.problems import ProblemError
+from ferry.runtime.requests import ask
+from ferry.runtime.service import Service
+
+Answer = TypeVar("Answer", bound=BaseModel)
+Verb = Literal["started", "finished"]
+ASK_S = 10.0
+LONGEST_ASK_S = 35.0
+"""A service answers within 30 s, with a problem if need be."""
+
+
+class Bus(Protocol):
+    async def ask(
+        self, subject: str, request: BaseModel, answer: type[Answer], *, timeout_s: float = ASK_S
+    ) -> Answer:
+        """Raises ProblemError, whatever went wrong."""
+
+    async def tell(self, verb: Verb, action: ActionStarted) -> None:
+        """Returns once the event is stored. Raises ProblemError."""
+
+
+class NatsBus:
+    """Implements Bus as the service's own user."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def ask(
+        self, subject: str, request: BaseModel, answer: type[Answer], *, timeout_s: float = ASK_S
+    ) -> Answer:
+        try:
+            return await ask(self._service.nats, subject, request, answer, timeout_s=timeout_s)
+        except ValidationError as error:
+            title = f"the answer to {subject} is not what the contract says"
+            raise ProblemError.of("bad-answer", 502, title, detail=f"{error.error_count()} fields") from None
+        except (nats.errors.Error, OSError) as error:
+            raise _no_bus(type(error).__name__) from None
+
+    async def tell(self, verb: Verb, action: ActionStarted) -> None:
+        try:
+            await self._service.events.store("action", verb, action)
+        except (nats.errors.Error, OSError) as error:
+            raise _no_bus(f"the event could not be stored: {type(error).__name__}") from None
+
+
+def _no_bus(detail: str) -> ProblemError:
+    return ProblemError.of("no-bus", 503, "NATS does not answer", detail=detail, hint="is NATS running?")

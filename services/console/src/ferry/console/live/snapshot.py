@@ -1,0 +1,79 @@
+"""The suite at one moment, as far as it answered, and how fast it goes."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ferry.contract.auth import AuthState
+from ferry.contract.problems import Problem
+from ferry.contract.telemetry import State
+
+WINDOW_S = 10.0
+"""What a rate is taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Messages and requests a second."""
+
+    taken: float
+    delivered: float
+    puts: float
+    dead: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`at` in s of a clock that only goes on. Of each pair one is None: the answer, or why there is none."""
+
+    at: float
+    unix_ms: int
+    state: State | None = None
+    state_problem: Problem | None = None
+    tokens: AuthState | None = None
+    tokens_problem: Problem | None = None
+    rates: Rates | None = None
+
+
+def rates(before: Snapshot, now: Snapshot) -> Rates | None:
+    """Of replicas that are in both: one that came or went between says nothing. None without both states."""
+    if before.state is None or now.state is None or now.at <= before.at:
+        return None
+    seconds = now.at - before.at
+    earlier = {seen.replica: seen for seen in before.state.replicas}
+    pairs = [(earlier[seen.replica], seen) for seen in now.state.replicas if seen.replica in earlier]
+
+    def grown(values: Iterable[int]) -> float:
+        return max(0, sum(values)) / seconds
+
+    delivered = grown(new.delivered - old.delivered for old, new in pairs)
+    dead = grown(new.dead - old.dead for old, new in pairs)
+    waiting = (now.state.waiting - before.state.waiting) / seconds
+    return Rates(
+        taken=max(0.0, waiting + delivered + dead),
+        delivered=delivered,
+        puts=grown(new.puts - old.puts for old, new in pairs),
+        dead=dead,
+    )
+
+
+class History:
+    """The last snapshots, so many and no more."""
+
+    def __init__(self, most: int) -> None:
+        self._kept: deque[Snapshot] = deque(maxlen=most)
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        return iter(self._kept)
+
+    @property
+    def last(self) -> Snapshot | None:
+        return self._kept[-1] if self._kept else None
+
+    def before(self, moment: float) -> Snapshot | None:
+        """The newest that is at least WINDOW_S old then, or the oldest there is."""
+        older = [one for one in self._kept if one.at <= moment - WINDOW_S]
+        return older[-1] if older else next(iter(self._kept), None)
+
+    def add(self, snapshot: Snapshot) -> None:
+        self._kept.append(snapshot)

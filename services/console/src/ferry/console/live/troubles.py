@@ -1,0 +1,114 @@
+"""What is wrong, why, and what to do: one sentence each, the worst first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ferry.console.live.snapshot import Snapshot
+from ferry.contract.auth import AuthState
+from ferry.contract.problems import Problem
+from ferry.contract.telemetry import State
+
+Level = Literal["stopped", "failing", "warning"]
+ORDER: tuple[Level, ...] = ("stopped", "failing", "warning")
+TITLES = {"thingplus": "Thing+", "otosense": "OtoSense"}
+OLD_MS = 60_000
+FULL = 0.8
+RECENT_MS = 60_000
+MOST_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    level: Level
+    what: str
+    why: str = ""
+    then: str = ""
+    """What to do."""
+
+
+def troubles(seen: Snapshot) -> list[Trouble]:
+    found = [*_telemetry(seen), *_tokens(seen)]
+    return sorted(found, key=lambda trouble: ORDER.index(trouble.level))
+
+
+def _telemetry(seen: Snapshot) -> Iterator[Trouble]:
+    if seen.state is None:
+        why = _words(seen.state_problem)
+        yield Trouble(
+            "stopped", "Telemetry does not answer: readings wait in the stream.", why, "Look at its log."
+        )
+        return
+    yield from _breakers(seen.state, seen.unix_ms)
+    yield from _owners(seen.state)
+    yield from _ages(seen.state)
+    yield from _dead(seen.state)
+
+
+def _breakers(state: State, now_ms: int) -> Iterator[Trouble]:
+    for replica in state.replicas:
+        last = max(replica.failures, key=lambda failure: failure.at, default=None)
+        why = last.what if last else ""
+        if replica.breaker == "open":
+            what = f"Replica {replica.replica} has stopped sending to Thing+: most of its sensors fail."
+            yield Trouble("stopped", what, why, "Readings wait, none is lost. It tries again by itself.")
+        elif replica.breaker == "half_open":
+            what = f"Replica {replica.replica} is trying whether Thing+ works again."
+            yield Trouble("failing", what, why, "Nothing: it goes on by itself.")
+        elif last and now_ms - last.at < RECENT_MS:
+            yield Trouble(
+                "warning", f"Replica {replica.replica} had requests that failed.", why, "They are repeated."
+            )
+
+
+def _owners(state: State) -> Iterator[Trouble]:
+    free = [part.partition for part in state.partitions if part.owner is None]
+    if free:
+        named = ", ".join(str(number) for number in free[:MOST_NAMED])
+        more = f" and {len(free) - MOST_NAMED} more" if len(free) > MOST_NAMED else ""
+        what = f"Nobody reads partition {named}{more}: its readings wait."
+        yield Trouble(
+            "stopped", what, "No replica owns it.", "A take-over lasts up to 15 s. Then look at the replicas."
+        )
+
+
+def _ages(state: State) -> Iterator[Trouble]:
+    aged = [(part.oldest_age_ms or 0, part.partition) for part in state.partitions]
+    age_ms, partition = max(aged, default=(0, 0))
+    if age_ms >= OLD_MS:
+        what = f"The oldest reading has waited {age_ms // 1000} s, in partition {partition}."
+        yield Trouble("failing", what, "", "Look at what fails below, and at that partition's owner.")
+
+
+def _dead(state: State) -> Iterator[Trouble]:
+    if state.dead_max_bytes > 0 and state.dead_bytes / state.dead_max_bytes >= FULL:
+        full = round(100 * state.dead_bytes / state.dead_max_bytes)
+        what = f"The dead letters are {full} % full."
+        yield Trouble(
+            "failing", what, "When they are full, bad readings stay in the stream.", "Replay or discard some."
+        )
+
+
+def _tokens(seen: Snapshot) -> Iterator[Trouble]:
+    if seen.tokens is None:
+        why = _words(seen.tokens_problem)
+        yield Trouble("failing", "Auth does not answer: tokens are not renewed.", why, "Look at its log.")
+        return
+    yield from _clouds(seen.tokens)
+
+
+def _clouds(state: AuthState) -> Iterator[Trouble]:
+    for cloud in state.clouds:
+        title, why = TITLES.get(cloud.cloud, cloud.cloud), cloud.detail or ""
+        if cloud.state == "refused":
+            then = cloud.hint or "Put the right credentials into auth's secrets."
+            yield Trouble("stopped", f"{title} refuses the credentials.", why, then)
+        elif cloud.state in {"unavailable", "bad_answer"}:
+            then = cloud.hint or "Auth tries again by itself."
+            yield Trouble("failing", f"{title} gives no token.", why, then)
+        elif cloud.state == "unconfigured":
+            yield Trouble("warning", f"{title} is not configured.", why, cloud.hint or "")
+
+
+def _words(problem: Problem | None) -> str:
+    return ": ".join(part for part in (problem.title, problem.detail) if part) if problem else ""

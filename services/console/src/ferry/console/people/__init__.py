@@ -1,0 +1,1 @@
+"""Who is signed in, and whether a request is really theirs."""

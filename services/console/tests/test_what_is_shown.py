@@ -1,0 +1,310 @@
+"""What an operator sees: what is wrong and why, pages of what is long, and everything from outside as text."""
+
+import pytest
+from console_world import World, calm, console, letter, well
+
+from ferry.console.live.plot import line
+from ferry.console.live.snapshot import History, Snapshot, rates
+from ferry.console.live.troubles import troubles
+from ferry.console.pages.overview import event
+from ferry.console.pages.rendering import age, moment, visible
+from ferry.contract import otosense, registry, subjects
+from ferry.contract.auth import AuthState, CloudState
+from ferry.contract.problems import Problem, no_service
+from ferry.contract.telemetry import Failure, PartitionState, Presence
+
+NOW_MS = 1_800_000_000_000
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m\x00 &amp; \ud800"
+GONE = no_service(subjects.TELEMETRY_STATE_GET).problem
+
+
+def seen(state=None, tokens=None, **fields):
+    return Snapshot(0, NOW_MS, state=state or calm(), tokens=tokens or well(), **fields)
+
+
+def partly(**fields):
+    return calm().model_copy(update=fields)
+
+
+def replica(**fields):
+    return partly(replicas=[Presence(replica="r1", **fields)])
+
+
+def tokens(state, **fields):
+    return AuthState(clouds=[CloudState(cloud="thingplus", state=state, **fields)])
+
+
+def test_nothing_is_wrong_when_nothing_is():
+    assert troubles(seen()) == []
+
+
+FAILED = (Failure(at=NOW_MS - 1000, what="503 from a proxy"),)
+WRONG = [
+    (
+        Snapshot(0, NOW_MS, state_problem=GONE, tokens=well()),
+        "stopped",
+        "Telemetry does not answer",
+        "nobody serves",
+    ),
+    (
+        Snapshot(0, NOW_MS, state=calm(), tokens_problem=GONE),
+        "failing",
+        "Auth does not answer",
+        "nobody serves",
+    ),
+    (seen(replica(breaker="open", failures=FAILED)), "stopped", "stopped sending", "503 from a proxy"),
+    (seen(replica(breaker="half_open", failures=FAILED)), "failing", "trying whether", "503 from a proxy"),
+    (seen(replica(failures=FAILED)), "warning", "requests that failed", "503 from a proxy"),
+    (
+        seen(partly(partitions=[PartitionState(partition=7)])),
+        "stopped",
+        "Nobody reads partition 7",
+        "No replica",
+    ),
+    (
+        seen(partly(partitions=[PartitionState(partition=3, owner="r", oldest_age_ms=90_000)])),
+        "failing",
+        "90 s",
+        "",
+    ),
+    (seen(partly(dead_bytes=900)), "failing", "90 % full", "full"),
+    (
+        seen(tokens=tokens("refused", detail="wrong password")),
+        "stopped",
+        "refuses the credentials",
+        "wrong password",
+    ),
+    (seen(tokens=tokens("unavailable", detail="502")), "failing", "gives no token", "502"),
+    (seen(tokens=tokens("bad_answer", detail="HTML")), "failing", "gives no token", "HTML"),
+    (seen(tokens=tokens("unconfigured")), "warning", "not configured", ""),
+]
+
+
+@pytest.mark.parametrize(("snapshot", "level", "what", "why"), WRONG)
+def test_each_trouble_is_named_with_its_cause(snapshot, level, what, why):
+    (found,) = troubles(snapshot)
+    assert found.level == level
+    assert what in found.what
+    assert why in found.why
+
+
+def test_an_old_failure_is_no_trouble():
+    assert troubles(seen(replica(failures=(Failure(at=NOW_MS - 120_000, what="503"),)))) == []
+
+
+def test_the_worst_comes_first():
+    state = partly(partitions=[PartitionState(partition=1)], dead_bytes=900)
+    assert [one.level for one in troubles(seen(state, tokens("unconfigured")))] == [
+        "stopped",
+        "failing",
+        "warning",
+    ]
+
+
+def test_a_thousand_free_partitions_are_one_trouble():
+    (found,) = troubles(seen(partly(partitions=[PartitionState(partition=n) for n in range(1000)])))
+    assert "and 992 more" in found.what
+
+
+def moving(at, delivered, waiting=0, name="r1"):
+    presence = Presence(replica=name, delivered=delivered, puts=delivered // 2, dead=1)
+    return Snapshot(at, NOW_MS, state=partly(replicas=[presence], waiting=waiting))
+
+
+def test_rates_are_of_what_happened_between():
+    found = rates(moving(0, 100, 10), moving(10, 300, 110))
+    assert found
+    assert (found.delivered, found.puts, found.taken, found.dead) == (20, 10, 30, 0)
+
+
+def test_a_replica_that_restarted_makes_no_rate():
+    found = rates(moving(0, 1_000_000), moving(10, 5, name="r2"))
+    assert found
+    assert found.delivered == 0
+
+
+def test_no_rate_of_what_did_not_answer():
+    assert rates(Snapshot(0, NOW_MS), moving(1, 1)) is None
+    assert rates(moving(1, 1), moving(1, 1)) is None
+
+
+def test_the_history_is_bounded():
+    history = History(5)
+    for number in range(100):
+        history.add(moving(number, number))
+    assert len(list(history)) == 5
+    assert history.before(1000).at == 99
+    assert history.before(99).at == 95
+
+
+def test_a_line_stays_in_its_box():
+    plot = line([(0, 5), (1, 5), (2, 9)], from_zero=True)
+    assert plot
+    for point in plot.points.split():
+        x, y = map(float, point.split(","))
+        assert 0 <= x <= plot.width
+        assert 0 <= y <= plot.height
+    assert line([(0, 1)], from_zero=True) is None
+    assert line([(0, 1), (0, 2)], from_zero=True) is None
+    assert line([(0, 3), (1, 3)], from_zero=False)
+
+
+async def test_the_overview_says_what_is_wrong_and_the_rest_is_still_shown():
+    world = World(silent={subjects.TELEMETRY_STATE_GET})
+    async with console(world) as shown:
+        await shown.sign_in()
+        text = (await shown.browser.get("/")).text
+        assert "Telemetry does not answer" in text
+        assert "Thing+" in text
+
+
+async def test_many_who_look_ask_once():
+    async with console(World()) as shown:
+        await shown.sign_in()
+        for _ in range(20):
+            await shown.browser.get("/")
+        asked = [subject for subject, _ in shown.world.asked]
+        assert asked.count(subjects.TELEMETRY_STATE_GET) <= 2
+
+
+def test_an_event_is_one_whatever_lines_it_has():
+    assert event("a\n\nb\rc") == "data: a\ndata: \ndata: b\ndata: c\n\n"
+
+
+@pytest.mark.parametrize(
+    "path", ["/dead-letters", "/dead-letters/1", "/dead-letters/choose?do=replay&id=1", "/"]
+)
+async def test_what_comes_from_outside_is_text(path):
+    world = World(state=replica(breaker="open", failures=(Failure(at=NOW_MS, what=HOSTILE),)))
+    world.tokens = tokens("refused", detail=HOSTILE, hint=HOSTILE)
+    hostile = dict.fromkeys(
+        ("reason", "detail", "subject", "gateway", "sensor", "body", "traceparent"), HOSTILE
+    )
+    world.add(letter(1, **hostile))
+    async with console(world) as shown:
+        await shown.sign_in()
+        answer = await shown.browser.get(path)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        assert "&lt;script&gt;" in answer.text
+        assert not {"\u202e", "\x1b", "\x00"} & set(answer.text)
+
+
+async def test_a_body_is_a_file_and_never_a_page():
+    async with console(World()) as shown:
+        shown.world.add(letter(1, body="<script>alert(1)</script>\ud800"))
+        await shown.sign_in()
+        answer = await shown.browser.get("/dead-letters/1/body")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-disposition"].startswith("attachment")
+
+
+async def test_a_large_body_is_cut_on_the_page():
+    async with console(World()) as shown:
+        shown.world.add(letter(1, body="x" * 500_000))
+        await shown.sign_in()
+        assert len((await shown.browser.get("/dead-letters/1")).text) < 70_000
+
+
+async def test_a_hundred_thousand_dead_letters_are_a_page():
+    async with console(World()) as shown:
+        shown.world.add(*(letter(n) for n in range(1, 2001)))
+        await shown.sign_in()
+        first = (await shown.browser.get("/dead-letters")).text
+        assert first.count('<a href="/dead-letters/') - first.count("choose") <= 51
+        assert "after=50" in first
+        assert '<a href="/dead-letters/51">' in (await shown.browser.get("/dead-letters?after=50")).text
+
+
+def gateway(number):
+    return registry.Gateway(id=f"g{number:05}", name=HOSTILE, model="52", site_id="1", report_interval=1000)
+
+
+def sensor(number):
+    fields = dict.fromkeys(("type", "driver_name", "model", "category", "name"), HOSTILE)
+    return registry.Sensor(id=f"s{number:05}", owner="g00001", device_id="d", **fields)
+
+
+async def test_a_large_fleet_is_a_page_at_a_time():
+    world = World(gateways=[gateway(n) for n in range(1, 1001)], sensors=[sensor(n) for n in range(10_000)])
+    async with console(world) as shown:
+        await shown.sign_in()
+        for path, most in (("/fleet", 50), ("/fleet/g00001", 100)):
+            text = (await shown.browser.get(path)).text
+            assert text.count('<a href="/fleet/g') <= most + 3
+            assert "next page" in text
+            assert "<script>alert" not in text
+            assert not {"\u202e", "\x1b", "\x00"} & set(text)
+        assert (await shown.browser.get("/fleet?after=g00050")).text.count("g00051")
+        assert (await shown.browser.get("/fleet/g00001/s00007")).status_code == 200
+
+
+NO_IDS = (
+    *("/fleet/a.b", "/fleet/%3E", "/fleet/g1/%2A", "/fleet?after=%20", "/fleet?gateway=%3Cb%3E"),
+    *("/motor-sensors?after=a.b", "/dead-letters?gateway=%3E", "/dead-letters?reason=no"),
+)
+
+
+@pytest.mark.parametrize("path", NO_IDS)
+async def test_what_is_no_id_is_not_asked(path):
+    async with console(World()) as shown:
+        await shown.sign_in()
+        shown.world.asked.clear()
+        assert (await shown.browser.get(path)).status_code == 400
+        assert shown.world.asked == []
+
+
+@pytest.mark.parametrize("text", ["-1", "x", "9" * 30, "1e3", "٣"])
+async def test_a_page_that_is_no_number_is_the_first(text):
+    async with console(World()) as shown:
+        shown.world.add(letter(1))
+        await shown.sign_in()
+        assert (await shown.browser.get("/dead-letters", params={"after": text})).status_code == 200
+
+
+async def test_motor_sensors_that_wait_come_first():
+    def motor(id_, stage):
+        fields = {"provisioned": "t", "provisioned_by": "me", "next_step": HOSTILE, "claimed_at": NOW_MS}
+        return otosense.Sensor(sensor_id=id_, stage=stage, **fields)
+
+    async with console(World(motors=[motor("a", "connected"), motor("b", "waiting")])) as shown:
+        await shown.sign_in()
+        text = (await shown.browser.get("/motor-sensors")).text
+        assert text.index("<code>b</code>") < text.index("<code>a</code>")
+        assert "<script>alert" not in text
+
+
+async def test_a_problem_is_shown_with_what_to_do():
+    async with console(World(silent={subjects.REGISTRY_GATEWAYS_LIST})) as shown:
+        await shown.sign_in()
+        answer = await shown.browser.get("/fleet")
+        assert answer.status_code == 503
+        assert "is the service running" in answer.text
+
+
+async def test_a_service_that_answers_with_an_odd_status_is_shown_all_the_same():
+    class Odd(World):
+        async def ask(self, subject, request, answer, *, timeout_s=0):
+            from ferry.contract.problems import ProblemError
+
+            raise ProblemError(Problem(type="x", title=HOSTILE, status=7))
+
+    async with console(Odd()) as shown:
+        await shown.sign_in()
+        assert (await shown.browser.get("/fleet")).status_code == 502
+
+
+def test_what_no_eye_sees_is_written_out():
+    assert visible("a\u202eb\x1bc\ud800") == "a\\u202eb\\x1bc\\ud800"
+    assert visible("ä\n\tb") == "ä\n\tb"
+
+
+@pytest.mark.parametrize("ms", [0, None, -1, 10**18])
+def test_a_moment_that_is_none_is_a_dash(ms):
+    assert moment(ms) == "—"
+
+
+def test_ages_are_short():
+    assert [age(ms) for ms in (None, 1500, 45_000, 600_000, 10_800_000, 864_000_000)] == [
+        *("—", "1.5 s", "45 s", "10 min", "3 h", "10 d")
+    ]
