@@ -34,7 +34,7 @@ def console() -> str:
     """Where to look, and how to get in."""
     file = os.environ.get("CONSOLE_TOKEN_FILE")
     token = f"; the token to sign in with is in {file}" if file else ""
-    return f"ready. the console shows the flow, and what is wrong and why: {os.environ['CONSOLE_URL']}/{token}"
+    return f"ready. the console shows the flow, what is wrong and why: {os.environ['CONSOLE_URL']}/{token}"
 
 
 async def main() -> None:

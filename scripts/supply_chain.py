@@ -34,6 +34,8 @@ ALLOWED = {"MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "PSF-2.
 WEAK_COPYLEFT = {"certifi": "MPL-2.0"}
 """Shipped unchanged, which is all that MPL-2.0 asks of us."""
 READ_IN_THEIR_FILES = {
+    "itsdangerous": "BSD-3-Clause",
+    "jinja2": "BSD-3-Clause",
     "markdown-it-py": "MIT",
     "mdurl": "MIT",
     "nkeys": "Apache-2.0",

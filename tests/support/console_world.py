@@ -1,6 +1,6 @@
 """The suite as the console sees it, in memory: dead letters, fleet and motor sensors that change when asked to."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -156,7 +156,7 @@ class Shown:
 
 
 @asynccontextmanager
-async def console(world: World, *, address: str = "192.0.2.9", **settings: Any):
+async def console(world: World, *, address: str = "192.0.2.9", **settings: Any) -> AsyncIterator[Shown]:
     """Not signed in. `address` is where the browser connects from."""
     chosen = PageSettings(**{"tokens": {"anna": SecretStr(TOKEN)}, **settings})
     watch, actions = Watch(world), Actions(world)

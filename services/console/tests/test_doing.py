@@ -6,6 +6,7 @@ import pytest
 from console_world import World, console, letter
 
 from ferry.contract import subjects
+from ferry.contract.console import ActionFinished
 from ferry.contract.problems import ProblemError
 from harness.console import form_of
 from harness.processes import eventually
@@ -17,11 +18,17 @@ async def chosen(shown, query):
     return page.text
 
 
+def started_by(shown, answer):
+    action = shown.actions.find(answer.headers["location"].rpartition("/")[2])
+    assert action
+    return action
+
+
 async def done(shown, query):
     """Counts, confirms, and waits for the end; the action."""
     answer = await shown.browser.post("/dead-letters/act", data=form_of(await chosen(shown, query)))
     assert answer.status_code == 303, answer.text
-    action = shown.actions.find(answer.headers["location"].rpartition("/")[2])
+    action = started_by(shown, answer)
 
     async def ended():
         return action.ended_at is not None
@@ -31,7 +38,9 @@ async def done(shown, query):
 
 
 def counted(page):
-    return re.sub("<[^>]+>", "", re.search(r'id="count">(.*?)\.', page, re.DOTALL)[1])
+    found = re.search(r'id="count">(.*?)\.', page, re.DOTALL)
+    assert found
+    return re.sub("<[^>]+>", "", found[1])
 
 
 async def test_what_matches_is_counted_over_all_pages_and_nothing_is_done():
@@ -86,6 +95,7 @@ async def test_it_is_told_who_did_what_before_and_after():
         await shown.sign_in()
         await done(shown, "do=discard&reason=invalid_body")
         (first, started), (last, finished) = shown.world.told
+        assert isinstance(finished, ActionFinished)
         assert (first, last) == ("started", "finished")
         assert (started.who, started.signed_in_by) == ("anna", "token")
         assert started.subject == subjects.TELEMETRY_DEAD_DISCARD
@@ -135,14 +145,14 @@ async def test_a_service_that_fails_is_asked_again_and_then_named(monkeypatch):
         page = await chosen(shown, "do=discard")
         shown.world.silent.add(subjects.TELEMETRY_DEAD_DISCARD)
         answer = await shown.browser.post("/dead-letters/act", data=form_of(page))
-        action = shown.actions.find(answer.headers["location"].rpartition("/")[2])
+        action = started_by(shown, answer)
 
         async def ended():
             return action.ended_at
 
         await eventually(ended, what="the action's end")
         assert "nobody serves" in action.problem
-        assert shown.world.told[-1][1].problem == action.problem
+        assert shown.world.told[-1][1].model_dump()["problem"] == action.problem
         assert "nobody serves" in (await shown.browser.get(f"/actions/{action.id}")).text
 
 
@@ -154,7 +164,7 @@ async def test_it_can_be_stopped():
         form = form_of(await chosen(shown, "do=discard&gateway=g1"))
         answer = await shown.browser.post("/dead-letters/act", data=form)
         where = answer.headers["location"]
-        action = shown.actions.find(where.rpartition("/")[2])
+        action = started_by(shown, answer)
         action.stopping = True  # as its form does, before another request is made
 
         async def ended():

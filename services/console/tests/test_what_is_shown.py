@@ -133,8 +133,10 @@ def test_the_history_is_bounded():
     for number in range(100):
         history.add(moving(number, number))
     assert len(list(history)) == 5
-    assert history.before(1000).at == 99
-    assert history.before(99).at == 95
+    newest, oldest = history.before(1000), history.before(99)
+    assert newest
+    assert oldest
+    assert (newest.at, oldest.at) == (99, 95)
 
 
 def test_a_line_stays_in_its_box():

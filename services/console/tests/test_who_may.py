@@ -1,5 +1,7 @@
 """Who is let in, and whose changes are done: everything else does nothing."""
 
+from typing import Any
+
 import pytest
 from console_world import TOKEN, World, console, letter
 
@@ -264,7 +266,7 @@ async def test_every_answer_has_its_policy():
                 assert answer.headers["cache-control"] == "no-store"
 
 
-WRONG = (
+WRONG: tuple[dict[str, Any], ...] = (
     {},
     {"tokens": {"anna": "short"}},
     {"tokens": {"an na": "x" * 24}},
