@@ -57,7 +57,7 @@ def test_production_brings_the_server_its_passwords(rendered):
         ]
         given = {item["secretKey"]: item["remoteRef"] for item in secret["spec"]["data"]}
         assert given.keys() == PASSWORDS
-        for service in ("topology", "auth", "registry", "telemetry", "otosense"):
+        for service in ("topology", "auth", "registry", "telemetry", "otosense", "console"):
             assert given[f"FERRY_NATS_{service.upper()}_PASSWORD"] == {
                 "key": f"ferry/{service}",
                 "property": "FERRY_NATS__PASSWORD",

@@ -11,7 +11,10 @@ from ferry.contract.operations import OPERATIONS
 from ferry.contract.subjects import PREFIX
 from ferry.runtime.settings import RuntimeSettings
 
-SERVICES = sorted({subject.removeprefix(f"{PREFIX}.").partition(".")[0] for subject in OPERATIONS})
+SERVICES = sorted(
+    {"console", *(subject.removeprefix(f"{PREFIX}.").partition(".")[0] for subject in OPERATIONS)}
+)
+"""Those that answer requests, and the console, which asks alone."""
 
 
 def settings_of(name):
@@ -40,11 +43,12 @@ PODS = {
         {"dns.operator.openshift.io/daemonset-dns": "default"},
     ),
     "publisher": ({"kubernetes.io/metadata.name": "shop", "ferry/publishers": "true"}, {}),
+    "signs-in": ({"kubernetes.io/metadata.name": "ingress", "ferry/operators": "true"}, {}),
     "keda": ({"kubernetes.io/metadata.name": "keda"}, {}),
     "prometheus": ({"kubernetes.io/metadata.name": "monitoring"}, {}),
     "elsewhere": ({"kubernetes.io/metadata.name": "elsewhere"}, {}),
 }
-PORTS = (53, 443, 5353, 1883, 4222, 6222, 7777, 8222, 8080, 8090)
+PORTS = (8081, 53, 443, 5353, 1883, 4222, 6222, 7777, 8222, 8080, 8090)
 USERS = (*SERVICES, "topology")
 CALLS = (
     {(user, "nats", 4222) for user in USERS}
@@ -52,7 +56,7 @@ CALLS = (
     | {(user, "dns-of-openshift", 5353) for user in USERS}
     | {("publisher", "nats", 4222), ("nats", "nats", 6222), ("keda", "nats", 8222)}
     | {("prometheus", service, 8080) for service in SERVICES}
-    | {("prometheus", "nats", 7777)}
+    | {("prometheus", "nats", 7777), ("signs-in", "console", 8081)}
 )
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from build_images import VERSION
 
-SERVICES = {"auth", "registry", "telemetry", "otosense"}
+SERVICES = {"auth", "registry", "telemetry", "otosense", "console"}
 TRIAL = {"sandbox", "demo"}
 LABELS = {"instance", "name", "part-of", "managed-by", "version"}
 
