@@ -1,6 +1,5 @@
-# One image a service: docker build --build-arg SERVICE=auth .   (auth, registry, telemetry, otosense, sandbox, runtime, client)
-# The topology's job is SERVICE=runtime MODULE=runtime.topology, the `ferry` command SERVICE=client: scripts/build_images.py has the
-# list. Pin both bases by digest where your registry gives you one. It builds for amd64 and arm64: every wheel is there for both.
+# One image a service: docker build --build-arg SERVICE=auth .   (auth, registry, telemetry, otosense, sandbox, client)
+# SERVICE=client is the `ferry` command, which is the topology's job as well: scripts/build_images.py has the list. Pin both bases by digest where your registry gives you one. It builds for amd64 and arm64: every wheel is there for both.
 ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS build
@@ -20,7 +19,6 @@ COPY scripts/make_publisher.py scripts/
 RUN site="$(/opt/ferry/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
     case "${SERVICE}" in \
       sandbox) ours="services/sandbox" ;; \
-      runtime) ours="libs/contract libs/runtime libs/clouds" ;; \
       client) ours="libs/contract libs/client" ;; \
       *) ours="libs/contract libs/runtime libs/clouds services/${SERVICE}" ;; \
     esac; \

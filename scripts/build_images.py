@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("auth", "registry", "telemetry", "otosense", "console")
 BUILD_ARGUMENTS = {
     **{name: {"SERVICE": name} for name in (*SERVICES, "sandbox")},
-    "topology": {"SERVICE": "runtime", "MODULE": "runtime.topology"},
     "cli": {"SERVICE": "client"},
 }
 VERSION = "0.1.0"

@@ -135,8 +135,9 @@ def start_ferry(stage: Stage) -> None:
     settings = {"FERRY_NATS__URL": "nats://nats:4222"}
     password = {user: {"FERRY_NATS__PASSWORD": word} for user, word in stage.passwords.items()}
     stage.run(
-        *("topology", tag("topology"), *stage.secrets("topology", password["topology"])),
+        *("topology", tag("cli"), *stage.secrets("topology", password["topology"])),
         env={**settings, "FERRY_NATS__USER": "topology"},
+        command=("topology",),
     )
     port = free_port()
     os.environ["SANDBOX_URL"] = f"http://127.0.0.1:{port}"
@@ -230,9 +231,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("images: stopped"))
     try:
         engine = find()
-        missing = [
-            image for image in (*map(tag, (*SERVICES, "topology", "sandbox")),) if not engine.has(image)
-        ]
+        missing = [image for image in (*map(tag, (*SERVICES, "cli", "sandbox")),) if not engine.has(image)]
         if missing:
             sys.exit(f"images: build them first: {', '.join(missing)}")
         code = run(engine)

@@ -87,7 +87,7 @@ def wait_for(server: subprocess.Popen[bytes], port: int) -> None:
 
 
 def lay_topology(ferry: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "ferry.runtime.topology"]
+    command = [sys.executable, "-m", "ferry.client", "topology"]
     done = subprocess.run(command, env={**os.environ, **ferry}, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)

@@ -16,8 +16,9 @@ from dotenv import dotenv_values
 from pydantic import BaseModel
 
 from ferry.auth.settings import AuthSettings
+from ferry.client.settings import NatsSettings
+from ferry.client.topology import TopologySettings
 from ferry.runtime.settings import RuntimeSettings
-from ferry.runtime.topology import TopologySettings
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -164,8 +165,6 @@ def names(model, prefix="FERRY_"):
 
 
 def settings(service):
-    if service == "topology":
-        return TopologySettings
     made = vars(import_module(f"ferry.{service}.settings")).values()
     (found,) = [
         one
@@ -177,7 +176,11 @@ def settings(service):
 
 @pytest.mark.parametrize("name", [*SERVICES, "topology"])
 def test_every_setting_of_a_service_is_passed_on(services, name):
-    wanted = {one for one in names(settings(name)) if not NOT_COMPOSES.match(one)}
+    if name == "topology":
+        all_of_it = {*names(TopologySettings), *names(NatsSettings, "FERRY_NATS__")}
+    else:
+        all_of_it = {*names(settings(name))}
+    wanted = {one for one in all_of_it if not NOT_COMPOSES.match(one)}
     missing = wanted - services[name]["environment"].keys()
     assert not missing, (
         f"add to {name}'s environment in docker-compose.yml, without a value: {sorted(missing)}"
@@ -273,5 +276,5 @@ def test_a_password_of_digits_is_refused_in_words(services, tmp_path, password, 
 def test_compose_and_make_images_tag_alike(services):
     for name, service in services.items():
         if "build" in service:
-            image = "cli" if name == "ferry" else name
+            image = "cli" if name == "topology" else name
             assert service["image"] == tag(image)

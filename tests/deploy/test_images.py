@@ -32,7 +32,7 @@ def test_local_runs_the_version_that_is_built(rendered):
 
 def test_compose_builds_the_same_images():
     built = {name: part["build"]["args"] for name, part in COMPOSE["services"].items() if "build" in part}
-    arguments = {"cli" if name == "ferry" else name: args for name, args in built.items()}
+    arguments = {"cli" if name == "topology" else name: args for name, args in built.items()}
     assert arguments == BUILD_ARGUMENTS
 
 

@@ -2,19 +2,21 @@
 
 import pytest
 from manifests import K8S
+from nats.js.api import ConsumerConfig, StreamConfig
 from rendered import check, rendered_objects
 
 from ferry.contract import topology
-from ferry.runtime.settings import NatsSettings
-from ferry.runtime.topology import TopologySettings, bucket_config, consumer_config, stream_config
+from ferry.contract.jetstream import bucket_config, consumer_config, stream_config
 
-SETTINGS = TopologySettings(nats=NatsSettings(url="nats://nats:4222"), replicas=3)
+REPLICAS = 3
 
 
 def wanted_stream(thing):
     """NACK's words for what the job would make."""
     bucket = isinstance(thing, topology.Bucket)
-    config = bucket_config(thing, SETTINGS) if bucket else stream_config(thing, SETTINGS)
+    config = StreamConfig.from_response(
+        bucket_config(thing, replicas=REPLICAS) if bucket else stream_config(thing, replicas=REPLICAS)
+    )
     spec: dict[str, object] = {
         "name": config.name,
         "subjects": config.subjects,
@@ -47,7 +49,7 @@ def wanted_stream(thing):
 
 
 def wanted_consumer(consumer):
-    config = consumer_config(consumer)
+    config = ConsumerConfig.from_response(consumer_config(consumer))
     return {
         "streamName": consumer.stream,
         "durableName": config.durable_name,

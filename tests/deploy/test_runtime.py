@@ -3,7 +3,7 @@
 import pytest
 
 from ferry.auth.settings import AuthSettings
-from ferry.runtime.topology import TopologySettings
+from ferry.client.settings import from_environment
 
 
 @pytest.fixture
@@ -40,4 +40,7 @@ def test_secrets_are_read_from_a_volume(volume, monkeypatch):
 
 def test_the_topology_reads_its_password_from_a_volume(volume):
     volume(FERRY_NATS__PASSWORD="p-topology")
-    assert secret(TopologySettings(), "nats", "password") == "p-topology"
+    found = from_environment()
+    assert found
+    assert found.password
+    assert found.password.get_secret_value() == "p-topology"

@@ -61,7 +61,7 @@ async def test_what_is_run_is_used_as_the_readme_says(copy, tmp_path):
         for line in USE:
             code, shown = await typed(line, copy, **bus)
             assert code == 0, f"{line}: {shown}"
-        code, shown = await typed(".venv/bin/python -m ferry.runtime.topology", copy, **bus)
+        code, shown = await typed(".venv/bin/ferry topology", copy, **bus)
         assert (code, "as they should be" in shown) == (0, True), shown
     finally:
         await typed(f"pkill -INT --session {session.child.pid}", copy)  # Ctrl-C

@@ -1,6 +1,7 @@
 """The topology's job: it makes, compares and migrates, on a real server and with its own permissions."""
 
 import asyncio
+import json
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,10 +10,8 @@ import pytest
 from nats.js.api import StorageType
 
 from chaos.arena import arena
+from ferry.client.topology import RefusedError, TopologySettings, apply, differences
 from ferry.contract import topology
-from ferry.runtime.migration import RefusedError
-from ferry.runtime.settings import NatsSettings
-from ferry.runtime.topology import TopologySettings, apply, differences
 from harness.bus import bus as a_bus
 from harness.processes import Process, eventually, python
 
@@ -31,7 +30,7 @@ async def empty_bus(tmp_path):
 
 async def start(bus, *arguments, **env):
     number = len(list(bus.folder.glob("topology-*")))
-    command = [*python("ferry.runtime.topology"), *arguments]
+    command = [*python("ferry.client"), "topology", *arguments]
     return await Process.start(f"topology-{number}", command, bus.folder, {**bus.env("topology"), **env})
 
 
@@ -53,13 +52,13 @@ async def migrate(bus, **settings):
     """What the job does, in this process: the lines that it says. Raises RefusedError."""
     said: list[str] = []
     async with as_topology(bus) as jetstream:
-        await apply(jetstream, TopologySettings(nats=NatsSettings(url=bus.url), **settings), said.append)
+        await apply(jetstream, TopologySettings(**settings), said.append)
     return said
 
 
 async def differing(bus, **settings):
     async with as_topology(bus) as jetstream:
-        found = await differences(jetstream, TopologySettings(nats=NatsSettings(url=bus.url), **settings))
+        found = await differences(jetstream, TopologySettings(**settings))
     return [str(change) for change in found]
 
 
@@ -72,6 +71,38 @@ async def test_the_jobs_exit_codes_and_words(empty_bus):
     assert "the server refuses: replicas > 1 not supported in non-clustered mode" in said
     assert (await job_ends(empty_bus))[0] == 0
     assert await differing(empty_bus) == []
+    code, said = await job_ends(empty_bus, "--check", "--json")
+    assert (code, json.loads(said)) == (0, {"changed": False, "changes": []})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "words"),
+    [
+        (("--partitions", "x"), {}, "FERRY_PARTITIONS (--partitions) cannot be used"),
+        (("--replicas", "9"), {}, "FERRY_REPLICAS"),
+        ((), {"FERRY_DRAIN_S": "nan"}, "FERRY_DRAIN_S"),
+        ((), {"FERRY_READINGS_MAX_BYTES": "1"}, "FERRY_READINGS_MAX_BYTES"),
+        ((), {"FERRY_SECRETS_DIR": "/absent"}, "FERRY_SECRETS_DIR names no folder"),
+        ((), {"FERRY_NATS__TLS_CA_FILE": "/absent"}, "the CA file /absent cannot be read"),
+    ],
+)
+async def test_wrong_settings_are_another_exit_code_than_a_server_that_is_away(
+    empty_bus, arguments, env, words
+):
+    code, said = await job_ends(empty_bus, *arguments, **env)
+    assert (code, words in said) == (2, True), said
+    assert "Traceback" not in said
+    code, said = await job_ends(empty_bus, FERRY_NATS__URL="nats://127.0.0.1:1")
+    assert (code, "no connection to NATS" in said) == (1, True), said
+
+
+async def test_a_user_who_may_not_is_told_at_once_which_right_is_missing(tmp_path):
+    async with a_bus(tmp_path / "bus") as bus:  # of its own: the others' must deny nothing
+        await bus.lay()
+        command = [*python("ferry.client"), "topology"]
+        said = await Process.start("denied", command, bus.folder, bus.env("telemetry"))
+        assert await asyncio.wait_for(said.child.wait(), 8) == 1
+        assert "user 'telemetry' may not publish to $JS.API.STREAM.INFO.FERRY_EVENTS" in said.text()
 
 
 async def test_a_changed_limit_is_said_and_updated_in_place(bus, nats_client, publisher):

@@ -7,17 +7,17 @@ from urllib.parse import urlsplit
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
 from opentelemetry.metrics import NoOpMeter
 
 from ferry.contract import registry, topology
+from ferry.contract.jetstream import bucket_config
 from ferry.contract.registry import Gateway, Place, Record, State
 from ferry.registry.bucket.lists import Head, Lists, Written
 from ferry.registry.bucket.log import BATCH, BucketLog, _Batch
 from ferry.registry.bucket.records import Records
 from ferry.registry.bucket.unreadable import Unreadable
-from ferry.runtime.settings import NatsSettings
-from ferry.runtime.topology import TopologySettings, bucket_config
 from harness.nats_config import HARNESS, password
 from harness.services import record, sensor_record
 
@@ -181,9 +181,7 @@ async def test_purged_or_laid_anew_behind_our_back_it_is_noticed(nats_client, re
     await jetstream.delete_stream(STREAM)
     with pytest.raises(NotFoundError):
         await listed(lists)
-    await jetstream.add_stream(
-        bucket_config(topology.REGISTRY, TopologySettings(nats=NatsSettings(url="nats://x")))
-    )
+    await jetstream.add_stream(StreamConfig.from_response(bucket_config(topology.REGISTRY)))
     await put(nats_client, gateway(8))
     assert await listed(lists) == ["g00008"]
 

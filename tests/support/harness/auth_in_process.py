@@ -9,7 +9,7 @@ from ferry.auth.app import lifespan
 from ferry.auth.settings import AuthSettings, OtoSenseSettings, ThingPlusSettings, TokenSettings
 from ferry.auth.tokens.bucket import TokensBucket
 from ferry.runtime.service import Service, running
-from ferry.runtime.settings import HealthSettings, NatsSettings
+from ferry.runtime.settings import HealthSettings
 from harness.bus import Bus
 from harness.token_cloud import OTOSENSE_SECRET, PASSWORD, SECRET, TokenCloud
 
@@ -43,4 +43,4 @@ async def auth(
 
 
 def bucket_of(bus: Bus, client: Client) -> TokensBucket:
-    return TokensBucket(client, client.jetstream(), NatsSettings(url=bus.url))
+    return TokensBucket(client, client.jetstream())

@@ -17,8 +17,8 @@ import nats.js.errors
 from nats.aio.client import Client
 from pydantic import SecretStr
 
+from ferry.client.topology import TopologySettings, apply
 from ferry.runtime.settings import NatsSettings
-from ferry.runtime.topology import TopologySettings, apply
 from harness.nats_config import (
     LOOPBACK,
     lay_out,
@@ -80,7 +80,7 @@ class Bus:
 
     async def lay(self, **settings: object) -> None:
         client = await self.as_user("topology")
-        chosen = TopologySettings(nats=NatsSettings(url=self.url), **settings)  # type: ignore[arg-type]
+        chosen = TopologySettings.model_validate(settings)
         await apply(client.jetstream(timeout=10), chosen)
         await client.close()
 
@@ -167,7 +167,7 @@ class Cluster:
 
     async def lay(self, **settings: Any) -> None:
         client = await self.as_user("topology")
-        chosen = TopologySettings(nats=NatsSettings(url=self.url), replicas=3, **settings)
+        chosen = TopologySettings(replicas=3, **settings)
 
         async def laid() -> bool:
             try:

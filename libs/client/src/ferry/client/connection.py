@@ -18,6 +18,7 @@ from ferry.client.errors import (
     SettingsError,
 )
 from ferry.client.settings import NatsSettings
+from ferry.contract import topology
 
 CONNECT_S = 3.0
 PING_S = 5.0
@@ -39,7 +40,7 @@ class Denial:
         return self.verb == "publish" and self.subject == subject.lower()
 
     def error(self, settings: NatsSettings, subject: str | None = None) -> NotPermittedError:
-        what = subject or self.subject
+        what = subject or _as_sent(self.subject)
         whom = f"user {settings.user!r}" if settings.user else "this user"
         if self.verb == "publish":
             detail, right = f"{whom} may not publish to {what}", "publish"
@@ -51,6 +52,16 @@ class Denial:
         if right == "subscribe":
             hint = "FERRY_NATS__INBOX_PREFIX must be the prefix that this user may subscribe to, such as _INBOX_<user>"
         return NotPermittedError.saying("not permitted", detail=detail, hint=hint)
+
+
+def _as_sent(lowered: str) -> str:
+    """A subject of JetStream's API in the case that a permission must have."""
+    named = (*topology.STREAMS, *topology.CONSUMERS)
+    names = {one.name.lower(): one.name for one in named}
+    names |= {f"kv_{bucket.name}": f"KV_{bucket.name}" for bucket in topology.BUCKETS}
+    if not lowered.startswith(("$js.", "$sys.", "$srv.")):
+        return lowered
+    return ".".join(names.get(token, token.upper()) for token in lowered.split("."))
 
 
 def denial(error: Exception) -> Denial | None:
@@ -68,8 +79,9 @@ async def open_client(
     name: str,
     on_error: Callable[[Exception], None],
     on_closed: Callable[[], None] = lambda: None,
+    reconnects: bool = False,
 ) -> Client:
-    """A connected client that never reconnects by itself: who lives longer opens another.
+    """A connected client that never reconnects by itself, unless told: who lives longer opens another.
 
     nats-py would keep what was not sent and send it later, behind our back and out of order.
     Raises SettingsError, CredentialsRefusedError or NotConnectedError, within a few seconds.
@@ -91,8 +103,8 @@ async def open_client(
         "error_cb": note,
         "closed_cb": closed,
         "skip_subject_validation": True,
-        "allow_reconnect": False,
-        "max_reconnect_attempts": 1,
+        "allow_reconnect": reconnects,
+        "max_reconnect_attempts": -1 if reconnects else 1,
         "reconnect_time_wait": 0.1,
         "connect_timeout": CONNECT_S,
         "ping_interval": PING_S,

@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +63,17 @@ class NatsSettings(BaseModel):
 def from_environment(environ: Mapping[str, str] | None = None) -> NatsSettings | None:
     """What `FERRY_NATS__*` and the files of those names say; None when they say nothing. Raises SettingsError."""
     variables = os.environ if environ is None else environ
+    said = given(PREFIX, list(NatsSettings.model_fields), variables)
+    return NatsSettings.model_validate(said) if said else None
+
+
+def given(prefix: str, names: Iterable[str], variables: Mapping[str, str]) -> dict[str, str]:
+    """What the variables `<prefix><NAME>`, or the files of those names, say. Raises SettingsError."""
     folder = Path(variables.get(SECRETS_DIR_VARIABLE) or DEFAULT_SECRETS_DIR)
     if SECRETS_DIR_VARIABLE in variables and not folder.is_dir():
         raise SettingsError.saying(f"{SECRETS_DIR_VARIABLE} names no folder", detail=str(folder))
-    given = {
-        name: value
-        for name in NatsSettings.model_fields
-        if (value := _value(f"{PREFIX}{name.upper()}", variables, folder)) is not None
-    }
-    return NatsSettings.model_validate(given) if given else None
+    found = ((name, _value(f"{prefix}{name.upper()}", variables, folder)) for name in names)
+    return {name: value for name, value in found if value is not None}
 
 
 def _value(name: str, variables: Mapping[str, str], folder: Path) -> str | None:

@@ -33,7 +33,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     settings = cast("AuthSettings", service.settings)
     _advise(settings)
     replica = uuid.uuid4().hex
-    store = TokensBucket(service.nats, service.jetstream, settings.nats)
+    store = TokensBucket(service.nats, service.jetstream)
     reporting = Reporting(service.events, service.seen.meter)
     keepers: dict[Cloud, Keeper] = {}
     unreadable = UnreadableRecords(service.seen.meter, topology.TOKENS.name)

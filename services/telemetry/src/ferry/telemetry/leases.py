@@ -30,7 +30,7 @@ class Leases:
         """How many the stream was made with: its transform says it. Waits for the stream to be made."""
         transform = (await until_laid(self._jetstream, STREAM)).config.subject_transform
         if transform is None or not transform.dest.startswith("{{partition("):
-            raise RuntimeError(f"{STREAM} has no partition transform: run `python -m ferry.runtime.topology`")
+            raise RuntimeError(f"{STREAM} has no partition transform: run `ferry topology`")
         return int(transform.dest.removeprefix("{{partition(").split(",")[0])
 
     async def take(self, partition: int) -> str | None:

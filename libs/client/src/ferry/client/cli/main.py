@@ -15,6 +15,7 @@ from ferry.client.cli.publish import publish
 from ferry.client.cli.registry import devices, gateways, sensors, sites
 from ferry.client.cli.running import run
 from ferry.client.cli.setup.context import context
+from ferry.client.cli.setup.topology import topology
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,7 +28,7 @@ for command in (
     *(plan, apply, import_, export, schema),
     *(sites, gateways, devices, sensors),
     *(publish, status, dead, auth, otosense, asyncapi),
-    *(context,),
+    *(context, topology),
 ):
     ferry.add_command(command)
 with_context(ferry)

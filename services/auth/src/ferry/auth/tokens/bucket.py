@@ -12,8 +12,7 @@ from nats.js import JetStreamContext
 
 from ferry.auth.tokens.shared import Entry, StoreError
 from ferry.contract import topology
-from ferry.runtime import topology as topology_owner
-from ferry.runtime.settings import NatsSettings
+from ferry.runtime.topology import restore
 
 _log = structlog.get_logger(__name__)
 
@@ -25,9 +24,8 @@ TIMEOUT_S = 2.0
 class TokensBucket:
     """Implements Store on `ferry-tokens`. Every method raises StoreError when JetStream does not answer."""
 
-    def __init__(self, client: Client, jetstream: JetStreamContext, settings: NatsSettings) -> None:
+    def __init__(self, client: Client, jetstream: JetStreamContext) -> None:
         self._client = client
-        self._settings = settings
         self._jetstream = jetstream
         self._born: dict[str, tuple[datetime | None, float]] = {}
 
@@ -58,7 +56,7 @@ class TokensBucket:
 
     async def _lost(self) -> Entry:
         try:
-            if await topology_owner.restore(self._jetstream, topology.TOKENS, self._settings):
+            if await restore(self._jetstream, topology.TOKENS):
                 _log.warning("bucket.restored", bucket=topology.TOKENS.name)
                 return Entry(None, 0, 0.0)
         except (nats.errors.Error, TimeoutError) as error:
