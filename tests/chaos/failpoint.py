@@ -10,7 +10,8 @@ from nats.aio.client import Client
 from nats.js.client import JetStreamContext
 
 from ferry.telemetry.__main__ import main
-from ferry.telemetry.cloud import Answer, ThingPlusCloud
+from ferry.telemetry.delivery.cloud.client import ThingPlusCloud
+from ferry.telemetry.delivery.ports import Answer
 
 Strike = Callable[[], None]
 """Counts a pass, and ends the process with the last one."""

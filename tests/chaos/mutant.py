@@ -5,24 +5,27 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ferry.contract import topology
-from ferry.telemetry import leases, ownership
 from ferry.telemetry.__main__ import main
-from ferry.telemetry.cloud import Answer, ThingPlusCloud
-from ferry.telemetry.held import Held
-from ferry.telemetry.journey import Journey
-from ferry.telemetry.ownership import Ownership
-from ferry.telemetry.partition import Partition
+from ferry.telemetry.delivery.cloud.client import ThingPlusCloud
+from ferry.telemetry.delivery.ports import Answer
+from ferry.telemetry.forwarding.accept import Acceptor
+from ferry.telemetry.stream import ownership
+from ferry.telemetry.stream.delivery import Delivery
+from ferry.telemetry.stream.nats.consumers import NatsConsumers
+from ferry.telemetry.stream.ownership import Ownership
+from ferry.telemetry.stream.partition import Partition
+from ferry.telemetry.stream.ports import Holder
 
 
 def ack_before_put() -> None:
-    """A message is acked when it is taken in hand."""
-    accept = Journey.accept
+    """A message is acked when it is received."""
+    accept = Acceptor.accept
 
-    def mutated(self: Journey, partition: Partition, held: Held) -> None:
-        self._hand._fates.ack(held)
-        accept(self, partition, held)
+    def mutated(self: Acceptor, partition: Partition, delivery: Delivery) -> None:
+        self._in_flight._acks.ack(partition.consumer, delivery.sequence)
+        accept(self, partition, delivery)
 
-    Journey.accept = mutated  # type: ignore[method-assign]
+    Acceptor.accept = mutated  # type: ignore[method-assign]
 
 
 def ack_on_5xx() -> None:
@@ -45,30 +48,27 @@ def two_owners() -> None:
     def shared(partition: int, _: str) -> str:
         return f"telemetry-{partition}-shared"
 
-    class Nobody(leases.Leases):
-        async def holders(self) -> dict[int, tuple[str, int]]:
+    class Nobody(NatsConsumers):
+        async def holders(self) -> dict[int, Holder]:
             return {}
 
-    def uncounted(self: Partition, delivery: int) -> bool:
+    def uncounted(self: Partition, number: int) -> bool:
         return True
 
-    def unheard(self: Partition, delivery: int) -> None:
-        return
-
     Partition.takes = uncounted  # type: ignore[method-assign]
-    Partition.heard_of = unheard  # type: ignore[method-assign]
+    Partition.is_up_to_date = uncounted  # type: ignore[method-assign,assignment]
     setattr(ownership, "owner", mine)  # noqa: B010 - the module's own name, not its export
     setattr(topology, "partition_consumer", shared)  # noqa: B010 - the same
-    setattr(sys.modules["ferry.telemetry.app"], "Leases", Nobody)  # noqa: B010 - the same
+    setattr(sys.modules["ferry.telemetry.app"], "NatsConsumers", Nobody)  # noqa: B010 - the same
 
 
 def drop_on_shutdown() -> None:
-    """What is in hand at a stop is acked, sent or not."""
+    """What is in flight at a stop is acked, sent or not."""
     release = Ownership.release
 
     async def mutated(self: Ownership, partition: Partition) -> None:
-        for held in partition.in_hand.values():
-            self._fates.ack(held)
+        for sequence in partition.in_flight:
+            self._acks.ack(partition.consumer, sequence)
         await release(self, partition)
 
     Ownership.release = mutated  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ from nats.js.errors import NotFoundError
 
 from ferry.contract import dead
 from ferry.contract.telemetry import DeadChoice, DeadFilter
-from ferry.telemetry.dead_letters import DeadLetters
+from ferry.telemetry.dead_letters.store import DeadLetters
 
 MAX_PAYLOAD = 1024 * 1024
 GOOD = "ferry.v1.gateways.g.sensors.s.series"

@@ -3,7 +3,7 @@
 import asyncio
 
 from ferry.contract import subjects, topology
-from ferry.telemetry.fill import Fill
+from ferry.telemetry.operators.fill import Fill
 from harness.processes import eventually
 
 

@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from ferry.telemetry.breaker import Breaker
-from ferry.telemetry.gate import Gate
-from ferry.telemetry.limiter import Limiter
+from ferry.telemetry.delivery.limits.breaker import Breaker
+from ferry.telemetry.delivery.limits.gate import Gate
+from ferry.telemetry.delivery.limits.limiter import Limiter
 
 
 @pytest.fixture

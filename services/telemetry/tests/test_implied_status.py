@@ -5,14 +5,18 @@ import json
 import pytest
 
 from ferry.contract.subjects import Address
-from ferry.telemetry.breaker import Breaker
-from ferry.telemetry.cloud import Answer
-from ferry.telemetry.gate import Gate
-from ferry.telemetry.known import Known
-from ferry.telemetry.limiter import Failures, Limiter
-from ferry.telemetry.sender import RetryPolicy, Sender
-from ferry.telemetry.status import ImpliedStatus
-from ferry.telemetry.status_lane import StatusLane
+from ferry.telemetry.delivery.implied_status import ImpliedStatus
+from ferry.telemetry.delivery.limits.breaker import Breaker
+from ferry.telemetry.delivery.limits.gate import Gate
+from ferry.telemetry.delivery.limits.limiter import Limiter
+from ferry.telemetry.delivery.ports import Answer
+from ferry.telemetry.delivery.requests import Requests
+from ferry.telemetry.delivery.retries import RetryPolicy
+from ferry.telemetry.lanes.health import LaneHealth
+from ferry.telemetry.lanes.status_lane import StatusLane
+from ferry.telemetry.operators.errors import LastErrors
+from ferry.telemetry.registration.absent import AbsentMessages
+from ferry.telemetry.registration.registered import Registered
 
 NOW = 1_790_000_000_000
 ADDRESS = Address("g", "s", "status")
@@ -43,7 +47,7 @@ class StatusCloud:
 
 class Registry:
     async def sensor(self, gateway, sensor):
-        return True
+        return "registered"
 
     async def report_interval_ms(self, gateway):
         return 60_000
@@ -62,8 +66,10 @@ class Token:
 
 def implied_at(cloud):
     gate = Gate(Limiter(16), Breaker(0.01, 0.02, 0.1))
-    sender = Sender(cloud, Token(), gate, RetryPolicy(0.001, 0.002, 300.0), Failures())
-    return gate, ImpliedStatus(sender, Known(Registry()), lambda: NOW)
+    policy = RetryPolicy(0.001, 0.002, 300.0)
+    requests = Requests(cloud, Token(), gate, policy, LastErrors(), lambda: NOW, crowded=lambda: False)
+    registered = Registered(Registry(), AbsentMessages(10), grace_s=0.1)
+    return gate, ImpliedStatus(requests, registered, lambda: NOW)
 
 
 async def test_an_entity_that_never_had_a_status_is_asked_about_once_and_is_no_trouble_of_the_clouds():
@@ -90,7 +96,7 @@ async def test_a_valid_off_or_err_at_the_cloud_is_not_overwritten(value, embedde
 async def test_an_err_that_was_published_is_not_overwritten_while_it_is_valid():
     cloud = StatusCloud(envelope(200, {"value": "on", "expireAt": NOW}))
     _, implied = implied_at(cloud)
-    own = StatusLane(ADDRESS, not_on_until_ms=NOW + 86_400_000)
+    own = StatusLane(ADDRESS, LaneHealth(), not_on_until_ms=NOW + 86_400_000)
     await implied.imply(ADDRESS, NOW, own, lambda: None)
     assert cloud.put_values == []
 

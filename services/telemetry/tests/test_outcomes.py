@@ -7,15 +7,19 @@ import pytest
 
 from ferry.contract.dead import Reason
 from ferry.contract.subjects import Address
-from ferry.telemetry.breaker import Breaker
-from ferry.telemetry.cloud import Answer
-from ferry.telemetry.gate import Gate
-from ferry.telemetry.held import Held
-from ferry.telemetry.lane import Lane, Standing
+from ferry.telemetry.delivery.limits.breaker import Breaker
+from ferry.telemetry.delivery.limits.gate import Gate
+from ferry.telemetry.delivery.limits.limiter import Limiter
+from ferry.telemetry.delivery.ports import Answer
+from ferry.telemetry.delivery.read_back import Deferred
+from ferry.telemetry.delivery.requests import Requests
+from ferry.telemetry.delivery.retries import RetryPolicy
+from ferry.telemetry.delivery.series import SeriesForwarder
+from ferry.telemetry.lanes.health import LaneHealth
 from ferry.telemetry.lanes.points import Point
-from ferry.telemetry.limiter import Failures, Limiter
-from ferry.telemetry.sender import RetryPolicy, Sender
-from ferry.telemetry.series import SeriesForwarder
+from ferry.telemetry.lanes.series_lane import SeriesLane
+from ferry.telemetry.operators.errors import LastErrors
+from ferry.telemetry.stream.delivery import Delivery
 
 JSON = "application/json"
 HTML = Answer(200, b"<html>maintenance</html>", None, "text/html")
@@ -103,30 +107,33 @@ class Bench:
         self.gate = Gate(Limiter(16), Breaker(0.01, 0.02, 0.1))
         policy = RetryPolicy(0.0005, 0.002, budget_s, pause_max_s=0.1)
         self.tokens = MemoryTokens()
-        self.sender = Sender(self.cloud, self.tokens, self.gate, policy, Failures())
-        self.settled: list[Held] = []
-        self.forwarder = SeriesForwarder(
-            self.sender, self.settled.append, 500, 100_000, lambda _: nullcontext()
+        self.is_crowded = False
+        self.requests = Requests(
+            *(self.cloud, self.tokens, self.gate, policy, LastErrors(), lambda: 1000),
+            crowded=lambda: self.is_crowded,
         )
+        self.settled: list[Delivery] = []
+        self.forwarder = SeriesForwarder(self.requests, 500, 100_000, lambda _: nullcontext())
         self.lane = self.new_lane("s")
 
     def new_lane(self, sensor):
-        return Lane(Address("g", sensor, "series"), standing=Standing("g", sensor))
+        address = Address("g", sensor, "series")
+        return SeriesLane(address, LaneHealth(address.subject, "g", sensor))
 
     async def send(self, *points, lane=None):
         lane = lane or self.lane
         for number, point in enumerate(points):
             time, value = point if isinstance(point, tuple) else (point, "1")
-            message = Held(number, "ack", lane.address.subject, b"", 1000, None, 100)
-            lane.offer(message, [Point(time, json.dumps(value).encode(), 0)], 10_000)
+            message = Delivery(number, lane.address.subject, b"", 1000)
+            lane.waiting.append((message, [Point(time, json.dumps(value).encode(), 0)]))
         taken = lane.take()
         for message in taken.done:
             self.settled.append(message)
-        await self.forwarder.forward(lane, lane.address.subject, taken.dots, lambda: None)
+        await self.forwarder.forward(lane, taken.points, self.settled.append, lambda: None)
 
     @property
     def dead(self):
-        return [message.verdict.reason for message in self.settled if message.verdict]
+        return [message.cause.reason for message in self.settled if message.cause]
 
 
 @pytest.fixture
@@ -191,7 +198,7 @@ async def test_a_read_back_that_proves_nothing_is_unverified_after_the_retries_n
         async def put(self, path, body, bearer):
             return await bench.cloud.put(path, body, bearer)
 
-    bench.sender.cloud = Busy()
+    bench.requests.cloud = Busy()
     await bench.send(1, lane=others)
     bench.settled.clear()
     await bench.send((10, "another value"), lane=bench.new_lane("s"))
@@ -216,8 +223,8 @@ async def test_a_wiped_cloud_is_an_outage_not_the_death_of_every_sensor(bench):
         async def put(self, path, body, bearer):
             return await bench.cloud.put(path, body, bearer)
 
-    bench.sender.cloud = bench.sender._entities._cloud = Restored()
-    bench.sender._entities.keep_s = 0.0
+    bench.requests.cloud = bench.requests._entities._cloud = Restored()
+    bench.requests._entities.keep_s = 0.0
     await bench.send(1, 2)
     assert (bench.dead, sorted(bench.cloud.stored["s"])) == ([], [1, 2])
 
@@ -250,9 +257,19 @@ async def test_a_bearer_refused_in_any_shape_is_renewed(bench):
     assert (bench.dead, bench.tokens.generation) == ([], 2)
 
 
-async def test_a_lane_alone_in_an_outage_tries_again_within_seconds(bench):
+async def test_a_lane_alone_in_an_outage_tries_again_within_seconds():
     """Nobody closes a breaker for it, and nobody shows that the cloud is there."""
-    bench.sender._policy = RetryPolicy(1000.0, 1000.0, 300.0)
-    waits = [bench.sender._wait_s("a", 9, envelope(503)) for _ in range(50)]
+    policy = RetryPolicy(1000.0, 1000.0, 300.0)
+    waits = [policy.wait_s(9, cloud_works=False, retry_after_s=None) for _ in range(50)]
+    assert max(waits) <= 5
+    assert max(policy.wait_s(9, cloud_works=True, retry_after_s=None) for _ in range(50)) > 5
+
+
+async def test_a_lane_that_must_wait_gives_up_its_memory_where_memory_is_short(bench):
+    bench.requests._policy = RetryPolicy(1000.0, 1000.0, 300.0)
     bench.gate._good_at["another"] = bench.gate._loop.time()
-    assert max(waits) <= 5 < max(bench.sender._wait_s("a", 9, envelope(503)) for _ in range(50))
+    bench.is_crowded = True
+    bench.cloud.answers = [envelope(503)]
+    with pytest.raises(Deferred):
+        await bench.send(1, 2)
+    assert (bench.settled, bench.lane.health.failing) == ([], True)

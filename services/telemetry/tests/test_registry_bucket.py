@@ -6,8 +6,8 @@ import pytest
 from nats.js.errors import NotFoundError
 
 from ferry.contract import registry, topology
-from ferry.telemetry.known import LookupFailed
-from ferry.telemetry.registry_bucket import RegistryBucket
+from ferry.telemetry.registration.bucket import RegistryBucket
+from ferry.telemetry.registration.ports import LookupFailed
 
 SENSOR = registry.sensor_key("g", "s")
 GATEWAY = registry.gateway_key("g")
@@ -31,7 +31,7 @@ async def test_a_bucket_that_was_never_filled_says_nothing_of_a_missing_sensor()
         with pytest.raises(LookupFailed):
             await look_up()
     bucket[registry.FILLED_KEY] = b'{"at":1}'
-    assert await known.sensor("g", "s") is False
+    assert await known.sensor("g", "s") == "absent"
     assert await known.report_interval_ms("g") is None
 
 
@@ -44,13 +44,17 @@ async def test_what_is_there_counts_before_the_bucket_is_filled():
             }
         )
     )
-    assert await known.sensor("g", "s") is True
+    assert await known.sensor("g", "s") == "registered"
     assert await known.report_interval_ms("g") == 60_000
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"state":"intended","entity":{}}', b'{"state":"retired"}'])
-async def test_a_deleted_an_intended_and_a_retired_sensor_are_not_registered(body):
-    assert await RegistryBucket(Bucket({SENSOR: body})).sensor("g", "s") is False
+async def test_a_retired_sensor_is_told_from_one_that_never_was():
+    assert await RegistryBucket(Bucket({SENSOR: b'{"state":"retired"}'})).sensor("g", "s") == "retired"
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"state":"intended","entity":{}}'])
+async def test_a_deleted_and_an_intended_sensor_are_not_registered(body):
+    assert await RegistryBucket(Bucket({SENSOR: body})).sensor("g", "s") == "absent"
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"[", b"[]", b"7", b'{"state":"registered"}', b"[" * 100_000])

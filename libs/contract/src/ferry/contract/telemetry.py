@@ -22,16 +22,28 @@ class Presence(Message):
     replica: str
     leaving: bool = False
     partitions: tuple[int, ...] = ()
-    in_hand: int = 0
-    in_hand_bytes: int = 0
+    in_flight: int = 0
+    """Messages in memory, received and not yet acked."""
+    in_flight_bytes: int = 0
+    parked: int = 0
+    """Messages that wait in the stream for their sensor's turn."""
+    failing_lanes: int = 0
+    """Sensors whose requests fail."""
+    unregistered_lanes: int = 0
+    """Sensors that the registry has not confirmed."""
+    dead_letters_unstored: int = 0
+    """Messages whose dead letter could not be stored yet: FERRY_DEAD may be full."""
     oldest_age_ms: int | None = None
     breaker: Literal["closed", "open", "half_open"] = "closed"
+    breaker_cause: str = ""
+    """Why the breaker is not closed."""
     limit: int = 0
     requests: int = 0
     """Requests on their way to the cloud now."""
     delivered: int = 0
     dead: int = 0
-    given_back: int = 0
+    expired: int = 0
+    """Statuses that were not sent because their validity was over."""
     puts: int = 0
     retries: int = 0
     failures: tuple[Failure, ...] = ()

@@ -1,5 +1,6 @@
 """Streams and buckets. One job makes and migrates them; services never alter them."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,16 +91,35 @@ BUCKETS = (TOKENS, REGISTRY, OTOSENSE)
 CONSUMERS = (OTOSENSE_FOLLOWER,)
 
 
+OUTSIDE = -1
+"""The place, beside the partitions, of publications whose subject the stream's transform does not match."""
+_CONSUMER = re.compile(r"telemetry-(\d+|outside)-(.+)")
+
+
 def partition_filter(partition: int) -> str:
     """What of FERRY_READINGS lies in one partition: the stream's transform put the number in front."""
-    return f"{partition}.{subjects.PUBLISHED}"
+    return subjects.PUBLISHED if partition == OUTSIDE else f"{partition}.{subjects.PUBLISHED}"
 
 
 def partition_consumer(partition: int, replica: str) -> str:
     """The consumer whose existence is the lease on the partition."""
-    return f"telemetry-{partition}-{replica}"
+    return f"telemetry-{'outside' if partition == OUTSIDE else partition}-{replica}"
+
+
+def parse_partition_consumer(name: str) -> tuple[int, str] | None:
+    """The partition and replica of a consumer that is a lease."""
+    if (match := _CONSUMER.fullmatch(name)) is None:
+        return None
+    number, replica = match.groups()
+    return OUTSIDE if number == "outside" else int(number), replica
+
+
+def stored_subject(partition: int, published: str) -> str:
+    """Where a publication lies in FERRY_READINGS."""
+    return published if partition == OUTSIDE else f"{partition}.{published}"
 
 
 def strip_partition(stored: str) -> str:
     """The subject as it was published."""
-    return stored.partition(".")[2]
+    first, _, rest = stored.partition(".")
+    return rest if first.isdigit() else stored

@@ -12,8 +12,8 @@ from ferry.contract.telemetry import (
     StateRequest,
 )
 from ferry.runtime.service import Service
-from ferry.telemetry.dead_letters import DeadLetters
-from ferry.telemetry.state import StateReader
+from ferry.telemetry.dead_letters.store import DeadLetters
+from ferry.telemetry.operators.state import StateReader
 
 
 def serve(service: Service, state: StateReader, letters: DeadLetters) -> None:

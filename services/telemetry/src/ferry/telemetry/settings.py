@@ -19,21 +19,20 @@ class CloudSettings(BaseModel):
     answer_s: float = 15.0
 
 
-class JourneySettings(BaseModel):
-    """`FERRY_TELEMETRY__…`: bounds of what is in hand, and how long is waited for what. Times in s."""
+class TelemetrySettings(BaseModel):
+    """`FERRY_TELEMETRY__…`: bounds of what is in flight, and how long is waited for what. Times in s."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     put_max_points: int = Field(default=500, ge=1, le=5000)
     put_max_bytes: int = Field(default=128 * 1024, ge=1024)
     linger_s: float = Field(default=0.0, ge=0, le=60)
-    """How long an idle sensor's reading waits for company; 0 sends it at once."""
+    """How long an idle sensor's reading waits for others; 0 sends it at once."""
     in_flight_messages: int = Field(default=8192, ge=1)
-    in_flight_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
-    """Of bodies: small readings in arrays take up to twenty times their bytes (`tests/bench/memory.py`)."""
+    in_flight_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    """Of memory: bodies, subjects and decoded points."""
     lane_messages: int = Field(default=256, ge=1)
-    """A failing lane keeps a sixteenth of it in hand; the rest is given back to the stream."""
-    give_back_s: float = Field(default=5.0, gt=0)
+    """The most that one sensor keeps in memory; the rest waits in the stream."""
     concurrency_max: int = Field(default=128, ge=1)
     retry_base_s: float = Field(default=0.25, gt=0)
     retry_cap_s: float = Field(default=30.0, gt=0)
@@ -41,6 +40,7 @@ class JourneySettings(BaseModel):
     """How long one sensor may fail alone, while the cloud answers others, before its dead letters."""
     unknown_grace_s: float = Field(default=30.0, ge=0)
     unknown_messages: int = Field(default=1000, ge=0)
+    """Of one gateway, for sensors that the registry does not have; what comes beyond becomes dead letters at once."""
     breaker_open_s: float = Field(default=1.0, gt=0)
     breaker_open_max_s: float = Field(default=5.0, gt=0)
     pause_max_s: float = Field(default=120.0, gt=0)
@@ -55,14 +55,15 @@ class JourneySettings(BaseModel):
     heartbeat_s: float = Field(default=0.5, gt=0)
     silent_s: float = Field(default=5.0, gt=0)
     """A replica unheard for this long is dead: its consumers are deleted by who should own them."""
-    ack_wait_s: float = Field(default=60.0, gt=1)
+    ack_wait_s: float = Field(default=600.0, gt=1)
+    """After so long an unacked message that is not in memory is delivered again: what is parked, or a lost ack."""
     drain_s: float = Field(default=0.5, ge=0)
     """A stopping replica gives its requests on the way so long to return."""
 
 
 class Settings(RuntimeSettings):
     thingplus: CloudSettings
-    telemetry: JourneySettings = JourneySettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @model_validator(mode="after")
     def _network_is_usable(self) -> Self:

@@ -32,7 +32,7 @@ def status(as_json: bool) -> None:
         ("replica", "partitions", "in hand", "requests/limit", "breaker", "delivered", "dead", "retries"),
         (
             (
-                *(seen.replica, len(seen.partitions), seen.in_hand, f"{seen.requests}/{seen.limit}"),
+                *(seen.replica, len(seen.partitions), seen.in_flight, f"{seen.requests}/{seen.limit}"),
                 *(seen.breaker, seen.delivered, seen.dead, seen.retries),
             )
             for seen in state.replicas

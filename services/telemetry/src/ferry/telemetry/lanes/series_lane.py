@@ -1,0 +1,127 @@
+"""A sensor's lane: what waits, in what order it leaves, and what is parked in the stream. Pure."""
+
+from dataclasses import dataclass, field
+
+from ferry.contract.dead import Reason
+from ferry.contract.subjects import Address
+from ferry.telemetry.lanes.backlog import Backlog
+from ferry.telemetry.lanes.health import LaneHealth
+from ferry.telemetry.lanes.points import Point
+from ferry.telemetry.lanes.queued import QueuedPoint
+from ferry.telemetry.lanes.values import same_json
+from ferry.telemetry.stream.delivery import Cause, Delivery
+
+
+@dataclass(slots=True)
+class Taken:
+    """Points to send, and the deliveries of which nothing is left to send."""
+
+    points: list[QueuedPoint]
+    done: list[Delivery]
+
+
+@dataclass(slots=True)
+class SeriesLane:
+    address: Address
+    health: LaneHealth
+    waiting: list[tuple[Delivery, list[Point]]] = field(default_factory=list)
+    backlog: Backlog = field(default_factory=Backlog)
+    running: bool = False
+    last_ms: int = -1
+    """The newest time that the cloud is known to have, in Unix ms."""
+    max_points: int = 1_000_000
+    """The most that the cloud has taken at once, where it refused more for their number or size."""
+    halved: int = 0
+    """Points of an array that was refused and in which no bad reading has been found yet."""
+    absent: bool = False
+    """The registry was asked and does not have the sensor."""
+    unregistered: bool = False
+    """The registry has not confirmed the sensor: what arrives is parked."""
+    counted_absent: int = 0
+    """Its messages that count against its gateway's bound of unknown ones."""
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.waiting or self.backlog)
+
+    @property
+    def messages(self) -> int:
+        return len(self.waiting) + len(self.backlog)
+
+    def has_room(self, sequence: int, most: int) -> bool:
+        """Whether it may wait in memory: nothing newer overtakes what is parked."""
+        if self.unregistered or len(self.waiting) >= most:
+            return False
+        return not self.backlog or sequence < self.backlog.first
+
+    def delivered(self, points: list[QueuedPoint]) -> None:
+        """The cloud has them. A refused array whose every part was taken was refused for its size."""
+        self.last_ms = points[-1].time
+        if self.halved:
+            self.halved -= len(points)
+            if self.halved <= 0:
+                self.max_points, self.halved = max(1, len(points)), 0
+
+    def halve(self, points: list[QueuedPoint], *, too_large: bool) -> list[list[QueuedPoint]]:
+        """The halves of a refused array, the one to send first last. A size that was refused is remembered."""
+        middle = len(points) // 2
+        if too_large:
+            self.max_points = min(self.max_points, max(1, middle))
+        elif not self.halved:
+            self.halved = len(points)
+        return [points[middle:], points[:middle]]
+
+    def found_bad(self) -> None:
+        """A reading was refused alone: it, and not the size, may be why its array was."""
+        self.halved = 0
+
+    def raise_last(self, newest_ms: int) -> None:
+        """The cloud was seen to have a point at `newest_ms`."""
+        self.last_ms = max(self.last_ms, newest_ms)
+
+    def take(self) -> Taken:
+        """All that waits, sorted by time, a time only once. A second value for a time cannot be delivered."""
+        taken, self.waiting = self.waiting, []
+        points: list[QueuedPoint] = []
+        newest, ordered = -1, True
+        for delivery, decoded in taken:
+            for point in decoded:
+                queued = self._queued(delivery, point, newest)
+                ordered = ordered and queued.time > newest
+                newest = queued.time
+                points.append(queued)
+        if ordered:  # the common case
+            return Taken(points, [])
+        points.sort(key=_by_time)
+        return _unique(points)
+
+    def _queued(self, delivery: Delivery, point: Point, newest: int) -> QueuedPoint:
+        """A reading without a time follows its predecessor by at least 1 ms, however long the burst."""
+        if point.time is not None:
+            return QueuedPoint(point.time, point.value, delivery, point.index, implicit=False)
+        time = delivery.published_ms + point.index
+        if delivery.replayed:  # its time was then; moved up, an old value would be shown as a new one
+            return QueuedPoint(time, point.value, delivery, point.index, implicit=False)
+        before = max(newest, self.last_ms)
+        return QueuedPoint(max(time, before + 1), point.value, delivery, point.index, implicit=True)
+
+
+def _by_time(point: QueuedPoint) -> tuple[int, int]:
+    return point.time, point.delivery.sequence
+
+
+def _unique(points: list[QueuedPoint]) -> Taken:
+    taken = Taken([], [])
+    for point in points:
+        before = taken.points[-1] if taken.points else None
+        if before is None or point.time > before.time:
+            taken.points.append(point)
+        elif point.implicit:
+            point.time = before.time + 1
+            taken.points.append(point)
+        elif same_json(point.value, before.value):
+            before.equal = [*(before.equal or ()), point]
+        else:
+            detail = f"another value was published for time {point.time}"
+            taken.done += point.fail(Cause(Reason.OUT_OF_ORDER, detail))
+    return taken

@@ -1,0 +1,58 @@
+"""When a partition's messages are pulled, and that none is missed."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ferry.telemetry.stream.delivery import Delivery
+from ferry.telemetry.stream.in_flight import InFlight
+from ferry.telemetry.stream.partition import Partition
+from ferry.telemetry.stream.ports import PullEnd, Pulls
+
+TRICKLE = 512
+"""Messages that are in flight at most while the cloud is away: an open breaker needs lanes to probe with."""
+LOOK_S = 0.02
+
+Accept = Callable[[Partition, Delivery], None]
+
+
+@dataclass(slots=True)
+class PartitionReceiver:
+    """A pull's messages on their way to their lanes."""
+
+    partition: Partition
+    accept: Accept
+
+    def receive(self, delivery: Delivery, number: int) -> bool:
+        if self.partition.takes(number):
+            self.accept(self.partition, delivery)
+        return not self.partition.broken
+
+    def idle(self, last_number: int) -> bool:
+        self.partition.is_up_to_date(last_number)
+        return not self.partition.broken
+
+
+class Puller:
+    """`cloud_works` says whether requests may leave: else the backlog waits in the stream."""
+
+    def __init__(
+        self, pulls: Pulls, in_flight: InFlight, cloud_works: Callable[[], bool], accept: Accept
+    ) -> None:
+        self._pulls = pulls
+        self._in_flight = in_flight
+        self._cloud_works = cloud_works
+        self._accept = accept
+
+    @property
+    def may_pull(self) -> bool:
+        return self._in_flight.has_room and (self._cloud_works() or self._in_flight.messages < TRICKLE)
+
+    async def run(self, partition: Partition) -> None:
+        """Pulls until the partition drains, is lost or is broken. Returns early when its consumer may be gone."""
+        receiver = PartitionReceiver(partition, self._accept)
+        while partition.pulls:
+            if not self.may_pull:
+                await asyncio.sleep(LOOK_S)
+            elif await self._pulls.pull(partition.number, partition.consumer, receiver) is PullEnd.SUSPECT:
+                return
