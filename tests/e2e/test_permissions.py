@@ -116,6 +116,23 @@ async def shown(page_of, sensor):
         await eventually(done, what="the action's end")
 
 
+async def a_reading_purged_while_it_waits(alice, operator, harness):
+    """The stream's leader says that it is gone, and nothing waits for it."""
+    await alice.jetstream().publish(subjects.sensor_series(GATEWAY, "unknown"), reading(0))
+
+    async def parked():
+        state = await ask(operator, subjects.TELEMETRY_STATE_GET)
+        return state["replicas"][0].get("parked", 0)
+
+    await eventually(parked, what="a reading that waits for the registry")
+    await harness.jetstream().purge_stream(topology.READINGS.name)
+
+    async def forgotten():
+        return not await parked()
+
+    await eventually(forgotten, what="a purged reading forgotten")
+
+
 async def seen_waiting(bus, alice, operator, sandbox, sensor, number):
     """What waits out an outage has its age read from the stream, and is said to be in progress before its ack."""
     await sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="status", status=503)
@@ -174,6 +191,7 @@ async def journey(bus, sandbox, operator, alice, harness, page_of):
     await alice.jetstream().publish(subjects.sensor_series(GATEWAY, "unknown"), reading(0))
     await eventually(lambda: dead(operator), what="a dead letter for the console")
     await shown(page_of, sensor)
+    await a_reading_purged_while_it_waits(alice, operator, harness)
     await seen_waiting(bus, alice, operator, sandbox, sensor, 1)
     assert (await ask(operator, subjects.OTOSENSE_SENSORS_LIST))["items"] == []
     await told_before_a_crash(harness, await claimed_and_connected(operator, sandbox, "0000S111A"))

@@ -222,7 +222,7 @@ async def test_a_consumer_that_its_replica_knows_nothing_of_is_given_up(
         return {info.name.split("-", 2)[2] for info in await jetstream.consumers_info("FERRY_READINGS")}
 
     async def shared():
-        return len(await jetstream.consumers_info("FERRY_READINGS")) == 32 and len(await owners()) == 2
+        return len(await jetstream.consumers_info("FERRY_READINGS")) == 32 + 1 and len(await owners()) == 2
 
     await eventually(shared, what="partitions that two replicas share")
     await publish(publisher, sensor, {"value": "1", "time": 1000})

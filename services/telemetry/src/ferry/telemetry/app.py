@@ -85,7 +85,7 @@ async def _ports(service: Service, settings: Settings, name: str, cloud: Cloud, 
     return Ports(
         consumers=NatsConsumers(jetstream, name, settings.telemetry.ack_wait_s),
         pulls=pulls,
-        acks=NatsAcks(client),
+        acks=NatsAcks(client, pulls),
         stored=stored,
         dead_letters=NatsDeadLetters(jetstream),
         cloud=cloud,

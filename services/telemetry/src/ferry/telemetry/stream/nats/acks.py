@@ -6,7 +6,7 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error
 
-from ferry.contract import topology
+from ferry.telemetry.stream.nats.pulls import NatsPulls
 from ferry.telemetry.stream.ports import StreamUnavailable
 
 FLUSH_S = 2.0
@@ -17,8 +17,10 @@ _log = structlog.get_logger(__name__)
 class NatsAcks:
     """Acks leave in batches, each loop turn one: a publish alone costs more than decoding a reading."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, pulls: NatsPulls) -> None:
+        """`pulls` have seen whether the server's subjects name its domain and account."""
         self._client = client
+        self._pulls = pulls
         self._waiting: list[tuple[str, bytes]] = []
         self._sending: asyncio.Task[None] | None = None
 
@@ -32,7 +34,7 @@ class NatsAcks:
         self._send(consumer, sequence, b"+TERM " + reason.encode())
 
     def _send(self, consumer: str, sequence: int, word: bytes) -> None:
-        subject = f"$JS.ACK.{topology.READINGS.name}.{consumer}.1.{sequence}.{sequence}.0.0"
+        subject = f"{self._pulls.ack_prefix}.{consumer}.1.{sequence}.{sequence}.0.0"
         self._waiting.append((subject, word))
         if self._sending is None:
             self._sending = asyncio.ensure_future(self._send_all())

@@ -58,6 +58,9 @@ class NatsPulls:
         self._client = client
         self._inbox = client.new_inbox()
         self._pulls: dict[str, _Pull] = {}
+        self._long = False
+        self.ack_prefix = f"$JS.ACK.{topology.READINGS.name}"
+        """Of every ack's subject, before the consumer's name."""
 
     async def start(self) -> None:
         await self._client.subscribe(
@@ -92,7 +95,11 @@ class NatsPulls:
         pull.expected -= 1
         # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<sequence>.<delivery>.<ns>.<pending>[.<token>]
         tokens = msg.reply.split(".")
-        at = 7 if len(tokens) > 9 else 5  # noqa: PLR2004 - the two lengths of an ack subject (ADR-15)
+        long = len(tokens) > 9  # noqa: PLR2004 - the two lengths of an ack subject (ADR-15)
+        at = 7 if long else 5
+        if long is not self._long:
+            self._long = long
+            self.ack_prefix = ".".join(tokens[: at - 2])
         delivery = delivery_of(msg.data, published, msg.headers, int(tokens[at]), int(tokens[at + 2]))
         if not pull.receiver.receive(delivery, int(tokens[at + 1])) or pull.expected <= 0:
             pull.over.set()
