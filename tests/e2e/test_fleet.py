@@ -90,7 +90,7 @@ async def test_import_then_export_then_plan_shows_no_difference(suite, sandbox, 
     file.write_text(text)
     code, text = await suite.ferry("plan", str(file))
     assert code == 0, text
-    assert "Plan: 0 to register, 0 differ, 0 unknown to the file, 10 unchanged." in text
+    assert "Plan: 0 to register, 0 to change, 0 not declared, 10 unchanged." in text
 
 
 async def test_what_the_cloud_throttles_is_waited_for(suite, sandbox, tmp_path):
@@ -105,13 +105,28 @@ async def test_what_the_cloud_throttles_is_waited_for(suite, sandbox, tmp_path):
     assert writes["429"] <= 3 * 16
 
 
-async def test_one_mistake_is_told_once_and_spares_the_others(suite, tmp_path):
+async def test_a_mistake_is_told_once_before_anything_is_registered(suite, sandbox, tmp_path):
     file = pattern(tmp_path, 2, 3)
     file.write_text(file.read_text().replace("temperature", "temprature") + "  - name: Fine\n")
     code, text = await suite.ferry("apply", str(file), "--yes")
     assert code == 1
-    assert "5 registered, 0 were there, 6 failed" in text
+    assert (
+        text.count("fleet.yaml:6:45: type: device model open-api-device-v1.0 has no type 'temprature'") == 1
+    )
     assert text.count("did you mean 'temperature'?") == 1
+    assert (await sandbox.get("/admin/counters"))["gateways"] == 0
+
+
+async def test_alike_failures_are_one_line_and_spare_the_others(suite, sandbox, tmp_path):
+    file = pattern(tmp_path, 2, 3)
+    assert (await suite.ferry("apply", str(file), "--yes"))[0] == 0
+    refusal = {"kind": "status", "status": 471, "code": "BILLING"}
+    await sandbox.fault(match={"method": "POST", "path": "^/gateways/.*/sensors$"}, **refusal)
+    file.write_text(file.read_text().replace("count: 3", "count: 5") + "  - name: Fine\n")
+    code, text = await suite.ferry("apply", str(file), "--yes")
+    assert code == 1
+    assert "1 registered, 0 changed, 0 retired, 10 unchanged, 4 failed" in text
+    assert text.count("has no room for more") == 1
 
 
 async def test_import_takes_page_after_page_and_leaves_out_what_has_no_safe_id(suite, sandbox):
@@ -168,8 +183,8 @@ async def test_what_was_deleted_at_the_portal_is_said_planned_and_registered_aga
     file.write_text(yaml.safe_dump(declared))
     code, text = await suite.ferry("plan", str(file))
     assert code == 2, text
-    assert "+ sensor gone 'gone' was deleted at the portal, and comes again" in text
-    assert "Plan: 1 to register (1 again: deleted at the portal), 0 differ, 0 unknown" in text
+    assert "/gone (gone), which was deleted at the portal, comes again" in text
+    assert "Plan: 1 to register (1 again: deleted at the portal), 0 to change, 0 not declared" in text
     code, text = await suite.ferry("apply", str(file), "--yes")
     assert (code, "1 registered" in text) == (0, True), text
     code, text = await suite.ferry("sensors", "show", "gateway-0", "gone")
@@ -179,15 +194,15 @@ async def test_what_was_deleted_at_the_portal_is_said_planned_and_registered_aga
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"gateways: [", "is no YAML"),
-        (b"\xff\xfe\x00", "is no YAML"),
-        (b"gateways: 2026-99-99", "is no YAML"),
-        (b"- 1", "ferry:"),
-        (b"gateways: [{name: G, sensor: []}]", "sensor"),
+        (b"gateways: [", ":2:1: not YAML"),
+        (b"\xff\xfe\x00", ":1:1: the file is UTF-16"),
+        (b"gateways: 2026-99-99", ":1:11: gateways: a list is wanted"),
+        (b"- 1", ":1:1: a fleet file is a mapping"),
+        (b"gateways: [{name: G, sensor: []}]", ":1:22: a gateway has no key sensor"),
         (b"gateways: [{name: G, count: 3}]", "{n}"),
         (b"gateways: [{name: G}, {name: G}]", "declared twice"),
-        (b"gateways: [{name: G, reportInterval: 1}]", "reportInterval"),
-        (b"[" * 5000, "is no YAML"),
+        (b"gateways: [{name: G, reportInterval: 1}]", ":1:38: reportInterval"),
+        (b"[" * 100_000, "levels deep"),
     ],
 )
 async def test_a_wrong_file_is_told_in_words(tmp_path, body, says):

@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
-from ferry.client.fleet_apply import apply
-from ferry.client.fleet_plan import Asked, Noun, Plan
-from ferry.client.pace import FIRST, Pace
+from ferry.client.fleet.apply.applying import apply
+from ferry.client.fleet.apply.pace import FIRST, Pace
+from ferry.client.fleet.plan import Plan
+from ferry.client.fleet.wanted import Wanted
 from ferry.contract.problems import Problem, ProblemError
-from ferry.contract.registry import MOST_PARTS, RefusedPart, RegisterDevice, RegisterGateway, RegisterSensor
+from ferry.contract.registry import MOST_PARTS, RefusedPart, ReservedIds, ReserveIds
 
 
 def busy(retry_after=None):
@@ -22,13 +23,15 @@ class Registry:
 
     def __init__(self, refuse=lambda asked, times: None):
         self.refuse = refuse
-        self.times = {}
-        self.there = []
-        self.requests = []
+        self.times: dict[str, int] = {}
+        self.there: list[str] = []
+        self.requests: list[str] = []
         self.running = self.most = 0
-        self.asked_at = []
+        self.asked_at: list[float] = []
 
-    async def ask(self, subject, asked, answer, **more):
+    async def ask(self, subject: str, asked: Any, answer: Any, **more: Any) -> Any:
+        if isinstance(asked, ReserveIds):
+            return ReservedIds(ids=[f"made-{place.name}" for place in asked.places])
         self.requests.append(asked.req_id)
         self.asked_at.append(time.monotonic())
         self.running += 1
@@ -40,14 +43,14 @@ class Registry:
             self.running -= 1
         return answer.model_construct(refused=self._parts(asked))
 
-    def _register(self, asked):
+    def _register(self, asked: Any) -> None:
         self.times[asked.req_id] = self.times.get(asked.req_id, 0) + 1
         if (problem := self.refuse(asked, self.times[asked.req_id])) is not None:
             raise problem
         assert asked.req_id not in self.there
         self.there.append(asked.req_id)
 
-    def _parts(self, asked):
+    def _parts(self, asked: Any) -> list[RefusedPart]:
         """A sensor of a device that was refused is refused as well, with "later" when that was said."""
         refused = []
         lost: dict[str, Problem] = {}
@@ -67,21 +70,23 @@ class Registry:
         return refused
 
 
-def plan(sensors=2):
-    kinds: list[tuple[Noun, Asked]] = [
-        *(("gateway", RegisterGateway(name=g, req_id=g)) for g in ("g1", "g2")),
-        *(("device", RegisterDevice(owner=g, name="d", req_id=f"{g}-d")) for g in ("g1", "g2")),
-    ]
-    for g in ("g1", "g2"):
-        for n in range(sensors):
-            sensor = RegisterSensor(owner=g, device_id=f"{g}-d", name="s", type="t", req_id=f"{g}-{n}")
-            kinds.append(("sensor", sensor))
-    return Plan(create=kinds)
+def plan(sensors=2, *, ids=True):
+    gateways, devices, kinds = [], [], []
+    for name in ("g1", "g2"):
+        gateway = Wanted("gateway", name, name if ids else None, ())
+        device = Wanted("device", f"{name}-d", f"{name}-d" if ids else None, (), parent=gateway)
+        gateways.append(gateway)
+        devices.append(device)
+        for number in range(sensors):
+            entity = f"{name}-{number}"
+            fields: dict[str, object] = {"type": "t"}
+            kinds.append(Wanted("sensor", entity, entity if ids else None, (), parent=device, fields=fields))
+    return Plan(create=[*gateways, *devices, *kinds])
 
 
-async def applied(registry, wanted, at_once=32, patience_s=5.0):
+async def applied(registry: Any, wanted: Plan, at_once=32, patience_s=5.0):
     steps: list[int] = []
-    done = await apply(registry, wanted, at_once, steps.append, patience_s)
+    done = await apply(registry, wanted, at_once, steps.append, patience_s=patience_s)
     assert sum(steps) == len(wanted.create)
     return done
 
@@ -90,6 +95,13 @@ async def test_a_new_gateway_brings_what_belongs_to_it_by_one_request():
     registry = Registry()
     assert (await applied(registry, plan())).created == 8
     assert registry.requests == ["g1", "g2"]
+
+
+async def test_what_has_no_id_gets_the_registrys_before_it_is_registered():
+    registry = Registry()
+    assert (await applied(registry, plan(ids=False))).created == 8
+    assert registry.requests == ["made-g1", "made-g2"]
+    assert "made-g1-0" in registry.there
 
 
 async def test_what_one_request_does_not_take_follows_by_itself():
@@ -102,7 +114,7 @@ async def test_what_belongs_to_a_gateway_that_is_there_is_asked_for_by_itself():
     registry = Registry()
     wanted = plan()
     registry.there += ["g1", "g2"]
-    wanted.create = [(noun, asked) for noun, asked in wanted.create if noun != "gateway"]
+    wanted.create = [one for one in wanted.create if one.noun != "gateway"]
     assert (await applied(registry, wanted)).created == 6
     assert registry.requests[:2] == ["g1-d", "g2-d"]
 
@@ -128,6 +140,19 @@ async def test_what_belongs_to_a_failure_is_not_tried(bad, skipped, created):
     assert registry.times[bad] == 1
 
 
+@pytest.mark.parametrize(("bad", "skipped"), [("g1", 3), ("g1-d", 2), ("g1-0", 0)])
+async def test_what_gets_no_id_spoils_nobody_elses(bad, skipped):
+    class Refusing(Registry):
+        async def ask(self, subject: str, asked: Any, answer: Any, **more: Any) -> Any:
+            if isinstance(asked, ReserveIds) and bad in {place.name for place in asked.places}:
+                raise ProblemError.of("ambiguous", 409, "several")
+            return await super().ask(subject, asked, answer)
+
+    done = await applied(Refusing(), plan(ids=False))
+    assert ([one.name for one in done.failed], done.skipped) == ([bad], skipped)
+    assert done.created == 7 - skipped
+
+
 async def test_a_passing_failure_is_tried_again_until_it_is_over():
     registry = Registry(lambda asked, times: busy() if times < 3 else None)
     done = await applied(registry, plan())
@@ -144,19 +169,19 @@ async def test_nobody_asks_before_the_time_that_the_cloud_named():
 async def test_patience_ends_when_nothing_goes_well():
     registry = Registry(lambda asked, times: busy())
     done = await applied(registry, plan(), patience_s=0.3)
-    assert ({asked.req_id for _, asked, _ in done.failed}, done.skipped) == ({"g1", "g2"}, 6)
+    assert ({one.name for one in done.failed}, done.skipped) == ({"g1", "g2"}, 6)
 
 
 async def test_one_that_never_goes_well_holds_up_no_other():
     registry = Registry(lambda asked, times: busy() if asked.req_id == "g1-0" else None)
     done = await applied(registry, plan(), at_once=1, patience_s=0.3)
-    assert (done.created, [asked.req_id for _, asked, _ in done.failed]) == (7, ["g1-0"])
+    assert (done.created, [one.name for one in done.failed]) == (7, ["g1-0"])
 
 
 async def test_no_more_at_a_time_than_was_allowed():
     registry = Registry()
     wanted = plan(100)
-    wanted.create = [(noun, asked) for noun, asked in wanted.create if noun == "sensor"]
+    wanted.create = [one for one in wanted.create if one.noun == "sensor"]
     await applied(registry, wanted, at_once=5)
     assert registry.most == 5
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ferry.client import fleet_file
-from ferry.client.fleet_sites import place, placed
-from ferry.contract.problems import ProblemError
+from ferry.client.fleet.file.mistakes import MistakesError
+from ferry.client.fleet.file.read import read
+from ferry.client.fleet.sites import place, place_among
 from ferry.contract.registry import Site
 
 ACCOUNT = [
@@ -20,7 +20,7 @@ ACCOUNT = [
 def fleet(tmp_path, text):
     path = tmp_path / "fleet.yaml"
     path.write_text(text)
-    return fleet_file.read(path)
+    return read(path)
 
 
 @pytest.mark.parametrize(
@@ -35,42 +35,40 @@ def fleet(tmp_path, text):
     ],
 )  # fmt: skip
 def test_a_site_is_found_by_name_or_id(tmp_path, text, sites):
-    assert [gateway.site_id for gateway in place(fleet(tmp_path, text), ACCOUNT).gateways] == sites
+    found = fleet(tmp_path, text)
+    place_among(found, ACCOUNT)
+    assert [gateway.fields["siteId"] for gateway in found.gateways] == sites
 
 
 @pytest.mark.parametrize(
-    ("text", "field", "says"),
+    ("text", "where", "says"),
     [
-        ("sites: [{name: Seatle}]\ngateways: [{name: a}]", "sites", "did you mean 'Seattle'?"),
-        ("sites: [{id: '7'}]\ngateways: [{name: a}]", "sites", "the account has no site '7'"),
-        ("sites: [{id: '1', name: Seattle}]\ngateways: [{name: a}]", "sites", "is called 'Busan'"),
-        ("gateways: [{name: a, site: Buson}]", "site", "did you mean 'Busan'?"),
-        ("gateways: [{name: a, site: Twin}]", "site", "several sites called 'Twin'"),
-        ("sites: [{id: '1'}, {id: '2'}]\ngateways: [{name: a}]", "site", "does not say on which"),
+        ("sites: [{name: Seatle}]\ngateways: [{name: a}]", "1:9", "did you mean 'Seattle'?"),
+        ("sites: [{id: '7'}]\ngateways: [{name: a}]", "1:9", "the account has no site '7'"),
+        ("sites: [{id: '1', name: Seattle}]\ngateways: [{name: a}]", "1:9", "is called 'Busan'"),
+        ("gateways: [{name: a, site: Buson}]", "1:28", "did you mean 'Busan'?"),
+        ("gateways: [{name: a, site: Twin}]", "1:28", "several sites called 'Twin'"),
+        ("sites: [{id: '1'}, {id: '2'}]\ngateways: [{name: a}]", "2:12", "on which of the file's sites"),
         (
             "sites: [{id: '1'}]\ngateways: [{name: a, siteId: '2'}]",
-            "site",
+            "2:30",
             "the file's sites has no site '2'",
         ),
+        ("defaults: {site: x}\ngateways: [{name: a}, {name: b}]", "2:12", "the account has no site 'x'"),
     ],
 )
-def test_a_site_that_is_not_there_is_named_with_the_nearest(tmp_path, text, field, says):
-    with pytest.raises(ProblemError) as refused:
-        place(fleet(tmp_path, text), ACCOUNT)
-    assert refused.value.problem.field == field
-    assert says in str(refused.value)
+def test_a_site_that_is_not_there_is_named_with_the_nearest(tmp_path, text, where, says):
+    with pytest.raises(MistakesError) as refused:
+        place_among(fleet(tmp_path, text), ACCOUNT)
+    assert any(f":{where}: " in line and says in line for line in refused.value.lines()), (
+        refused.value.lines()
+    )
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("sites: [{}]\ngateways: []", "an id or a name"),
-        ("gateways: [{name: a, site: x, siteId: y}]", "both a site and a siteId"),
-    ],
-)
-def test_a_site_is_said_once(tmp_path, text, says):
-    with pytest.raises(ProblemError, match=says):
-        fleet(tmp_path, text)
+def test_all_wrong_sites_are_told_at_once(tmp_path):
+    with pytest.raises(MistakesError) as refused:
+        place_among(fleet(tmp_path, "gateways: [{name: a, site: x}, {name: b, site: y}]"), ACCOUNT)
+    assert len(refused.value.mistakes) == 2
 
 
 async def test_a_file_that_names_none_asks_nothing(tmp_path):
@@ -80,4 +78,5 @@ async def test_a_file_that_names_none_asks_nothing(tmp_path):
 
     wanted = fleet(tmp_path, "gateways: [{name: a}, {name: b, siteId: '9'}]")
     bus: Any = Silent()
-    assert await placed(bus, wanted) == wanted
+    await place(bus, wanted)
+    assert [one.fields for one in wanted.gateways] == [{}, {"siteId": "9"}]

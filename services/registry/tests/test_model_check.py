@@ -5,8 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferry.contract.problems import ProblemError
-from ferry.contract.registry import Device, DeviceModel, GatewayModel, RegisterSensor, SensorModel
-from ferry.registry.rules import model_check
+from ferry.contract.registry import (
+    Device,
+    DeviceModel,
+    GatewayModel,
+    RegisterSensor,
+    SensorModel,
+    model_check,
+)
 
 words = st.text("abcdefghij", min_size=1, max_size=8)
 kinds = st.builds(SensorModel, type=words, model=words, driver_name=words, category=st.just("sensor"))

@@ -6,7 +6,8 @@ import click
 
 from ferry.client.cli.asyncapi import asyncapi
 from ferry.client.cli.choosing import with_context
-from ferry.client.cli.fleet import apply, export, import_, plan, schema
+from ferry.client.cli.fleet.commands import apply, export, plan, schema, validate
+from ferry.client.cli.fleet.imports import import_
 from ferry.client.cli.operations.auth import auth
 from ferry.client.cli.operations.dead import dead
 from ferry.client.cli.operations.status import status
@@ -25,7 +26,7 @@ def ferry() -> None:
 
 
 for command in (
-    *(plan, apply, import_, export, schema),
+    *(validate, plan, apply, import_, export, schema),
     *(sites, gateways, devices, sensors),
     *(publish, status, dead, auth, otosense, asyncapi),
     *(context, topology),

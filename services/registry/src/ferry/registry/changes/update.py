@@ -13,12 +13,12 @@ from ferry.contract.registry import (
     UpdateSensor,
     device_key,
     gateway_key,
+    model_check,
     sensor_key,
 )
 from ferry.registry.errors import ConflictError
 from ferry.registry.problems import busy, deleted_at_portal, of_cloud, unknown
 from ferry.registry.registration.registrar import TRIES, Registrar, alike, entity_of
-from ferry.registry.rules import model_check
 from ferry.registry.rules.wanted import Wanted
 
 E = TypeVar("E", bound=Gateway | Device | Sensor)

@@ -11,12 +11,11 @@ from typing import Protocol
 from ferry.clouds.errors import CloudError
 from ferry.clouds.thingplus.listed import Listed, Registered
 from ferry.contract.problems import ProblemError
-from ferry.contract.registry import Device, Gateway, RegisteredGateway, RegisterGateway, Sensor
+from ferry.contract.registry import Device, Gateway, RegisteredGateway, RegisterGateway, Sensor, model_check
 from ferry.registry.errors import ConflictError
 from ferry.registry.problems import of_cloud
 from ferry.registry.registration.parts import E, Parts
 from ferry.registry.registration.registrar import Registrar
-from ferry.registry.rules import model_check
 from ferry.registry.rules.wanted import Wanted, no_such_device
 
 

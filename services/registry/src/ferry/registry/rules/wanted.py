@@ -12,9 +12,9 @@ from ferry.contract.registry import (
     Sensor,
     device_key,
     gateway_key,
+    model_check,
 )
 from ferry.registry.problems import deleted_at_portal, unknown
-from ferry.registry.rules import model_check
 from ferry.registry.rules.account import Account
 
 DEFAULT_MODEL = "52"

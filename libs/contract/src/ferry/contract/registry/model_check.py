@@ -1,19 +1,15 @@
-"""A request against the gateway model, before any call: what is left out is filled in, what is wrong is named."""
+"""A request against its gateway model: what is left out is filled in, what is wrong is named.
+
+The registry checks so before any call of the cloud's, and who asks it may do so before any request.
+"""
 
 import difflib
 import re
 from collections.abc import Iterable
 
 from ferry.contract.problems import ProblemError
-from ferry.contract.registry import (
-    Device,
-    DeviceModel,
-    GatewayModel,
-    NewDevice,
-    NewSensor,
-    Sensor,
-    SensorModel,
-)
+from ferry.contract.registry.changes import NewDevice, NewSensor
+from ferry.contract.registry.entities import Device, DeviceModel, GatewayModel, Sensor, SensorModel
 
 UUID_HEX = re.compile(r"[0-9a-f]{32}")
 

@@ -1,0 +1,1 @@
+"""`ferry plan`, `apply`, `validate`, `import`, `export`, `schema`: the fleet as one file."""

@@ -1,0 +1,62 @@
+"""`ferry import`."""
+
+import click
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ferry.client.bus import Bus
+from ferry.client.cli.running import on_bus
+from ferry.client.cli.terminal import as_json, console, print_json, say
+from ferry.client.fleet.importing import import_all
+from ferry.contract.registry import Imported
+
+SHOWN = 20
+
+
+@click.command("import")
+@click.option("--gateway", help="Only this gateway, by its id.")
+@click.option("--restart", is_flag=True, help="From the beginning, also where an import was interrupted.")
+@as_json
+def import_(gateway: str | None, restart: bool, as_json: bool) -> None:
+    """Take over what was registered through the portal, and note what was deleted there.
+
+    Stopped anywhere and run again within an hour, it goes on where it was.
+    """
+    done = _import(gateway, restart=restart)
+    if as_json:
+        print_json(done)
+        return
+    if done.resumed:
+        say("went on with an import that was interrupted")
+    say(f"taken over: {_counted(done)}")
+    _show_some("deleted at the portal", done.deleted)
+    _show_some("left out", done.unreadable)
+
+
+def _import(gateway: str | None, *, restart: bool) -> Imported:
+    columns = (SpinnerColumn(), TextColumn("importing: {task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console(), transient=True) as progress:
+        task = progress.add_task("asking the cloud", total=None)
+
+        def tell(total: Imported) -> None:
+            pause = f", the cloud asks for a pause of {total.retry_after:g} s" if total.retry_after else ""
+            progress.update(task, description=f"{_counted(total)} new or changed{pause}")
+
+        async def work(bus: Bus) -> Imported:
+            return await import_all(bus, tell, gateway=gateway, restart=restart)
+
+        try:
+            return on_bus(work)
+        except KeyboardInterrupt:
+            say("stopped: the same command goes on from here", err=True)
+            raise
+
+
+def _counted(done: Imported) -> str:
+    return f"{done.gateways} gateways, {done.devices} devices, {done.sensors} sensors"
+
+
+def _show_some(what: str, which: list[str]) -> None:
+    for words in which[:SHOWN]:
+        say(f"  {what}: {words}", err=True)
+    if len(which) > SHOWN:
+        say(f"  {what}: … and {len(which) - SHOWN} more", err=True)

@@ -1,0 +1,1 @@
+"""A plan brought about, at the pace that the cloud bears."""

@@ -1,0 +1,46 @@
+"""A file read into a fleet, with every mistake that can be found without asking anybody."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ferry.client.fleet.file import checks, words
+from ferry.client.fleet.file.declared import FleetFile
+from ferry.client.fleet.file.formats.csv_source import CsvSource
+from ferry.client.fleet.file.formats.text import decoded
+from ferry.client.fleet.file.formats.yaml_source import YamlSource
+from ferry.client.fleet.file.mistakes import MistakesError, Source
+from ferry.client.fleet.file.model_52 import MODEL_52
+from ferry.client.fleet.file.repaired import repaired
+from ferry.client.fleet.file.written_out import written_out
+from ferry.client.fleet.wanted import Fleet
+from ferry.contract.problems import ProblemError
+
+CSV = ".csv"
+BUILT_IN = {MODEL_52.id: MODEL_52}
+
+
+def read(path: Path) -> Fleet:
+    """A fleet that fits to itself, not yet to its gateway models. Raises ProblemError, most often MistakesError."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise ProblemError.of("no-file", 400, f"cannot read {path}", detail=error.strerror or "") from None
+    text = decoded(str(path), body)
+    read_as: Callable[[str, str], Source] = CsvSource if path.suffix.lower() == CSV else YamlSource
+    source = read_as(str(path), text)
+    mistakes = source.mistakes
+    declared: FleetFile | None = None
+    try:
+        declared = FleetFile.model_validate(source.data)
+    except ValidationError as error:
+        mistakes = [*mistakes, *words.mistakes_of(error, source)]
+        declared = repaired(error, source)
+    if declared is None:
+        raise MistakesError(source.file, mistakes)
+    fleet, more = written_out(declared, source)
+    mistakes = [*mistakes, *more, *checks.mistakes_of(fleet)]
+    if mistakes:
+        raise MistakesError(source.file, [*mistakes, *checks.mistakes_by_model(fleet, BUILT_IN)])
+    return fleet
