@@ -184,7 +184,7 @@ async def credentials_refused(alice, harness, sandbox, sensor):
     await sandbox.post("/admin/credentials", {"tenant": "demo", "password": PASSWORD})
 
 
-async def journey(bus, sandbox, operator, alice, harness, page_of):
+async def journey(suite, bus, sandbox, operator, alice, harness, page_of):
     await bus.lay(readings_max_bytes=topology.READINGS.max_bytes + topology.MIB)  # an update
     sensor = await registered(operator)
     await a_dead_letter_replayed_and_discarded(alice, operator)
@@ -197,6 +197,8 @@ async def journey(bus, sandbox, operator, alice, harness, page_of):
     await told_before_a_crash(harness, await claimed_and_connected(operator, sandbox, "0000S111A"))
     await ask(operator, subjects.AUTH_STATE_GET)
     await ask(operator, "$SRV.PING.ferry-auth")
+    code, said = await suite.ferry("doctor")
+    assert code == 0, said
     for service in SERVICES:  # a user that a site adds, with a client's own inbox
         await ask(harness, f"$SRV.PING.ferry-{service}")
     portal = {"loginId": USERNAME, "password": hashlib.md5(PASSWORD.encode()).hexdigest()}
@@ -227,7 +229,7 @@ async def test_each_service_needs_all_of_its_permissions_and_no_more(
     }
     try:
         await asyncio.gather(*(suite.start(service, quick.get(service)) for service in SERVICES))
-        await journey(bus, sandbox, operator, alice, nats_client, await console.start(suite))
+        await journey(suite, bus, sandbox, operator, alice, nats_client, await console.start(suite))
         for running in suite.running:
             assert await running.process.stop() == 0, running.process.text()
     finally:

@@ -81,8 +81,9 @@ class Bus:
             raise _lost(str(error)) from None
 
     async def unless_refused(self, work: Awaitable[R], subject: str | None = None) -> R:
-        """What the work brings; a right that the server denies meanwhile, for `subject` or any, ends it at once.
+        """What the work brings; a right that the server denies meanwhile ends it at once.
 
+        `subject`, which may have wildcards, is what the work sends to; without it any denial counts.
         Raises ProblemError for that and for a lost connection, and what the work raises.
         """
         refused: asyncio.Future[ProblemError] = asyncio.get_running_loop().create_future()
@@ -104,7 +105,8 @@ class Bus:
         for waiting, subject in self._waiting.items():
             concerns = found and (found.verb == "subscribe" or subject is None or found.forbids(subject))
             if found and concerns and not waiting.done():
-                waiting.set_result(found.error(self.settings, subject if found.verb == "publish" else None))
+                exact = subject if found.verb == "publish" and "*" not in (subject or "*") else None
+                waiting.set_result(found.error(self.settings, exact))
 
     def lost(self) -> None:
         for waiting in self._waiting:

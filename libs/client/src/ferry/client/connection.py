@@ -29,6 +29,17 @@ _REFUSED = re.compile(
 )
 
 
+def covers(pattern: str, subject: str) -> bool:
+    """Whether a subject is one of a pattern's, with `*` and a last `>`."""
+    wanted, given = pattern.split("."), subject.split(".")
+    for number, part in enumerate(wanted):
+        if part == ">":
+            return len(given) > number
+        if number >= len(given) or part not in {"*", given[number]}:
+            return False
+    return len(wanted) == len(given)
+
+
 class Denial:
     """A right that the server says we lack; `subject` is in lower case, as nats-py passes it on."""
 
@@ -36,8 +47,9 @@ class Denial:
         self.verb = verb
         self.subject = subject
 
-    def forbids(self, subject: str) -> bool:
-        return self.verb == "publish" and self.subject == subject.lower()
+    def forbids(self, pattern: str) -> bool:
+        """Whether it concerns who sends to `pattern`, a subject that may have wildcards."""
+        return self.verb == "publish" and covers(pattern.lower(), self.subject)
 
     def error(self, settings: NatsSettings, subject: str | None = None) -> NotPermittedError:
         what = subject or _as_sent(self.subject)
@@ -49,9 +61,18 @@ class Denial:
         hint = (
             f'the server\'s configuration must allow it: permissions {{ {right}: {{ allow: [ "{what}" ] }} }}'
         )
+        field = None
         if right == "subscribe":
-            hint = "FERRY_NATS__INBOX_PREFIX must be the prefix that this user may subscribe to, such as _INBOX_<user>"
-        return NotPermittedError.saying("not permitted", detail=detail, hint=hint)
+            field = "FERRY_NATS__INBOX_PREFIX"
+            hint = f"{field} must be the prefix that this user may subscribe to, such as _INBOX_<user>"
+        return NotPermittedError.of(
+            NotPermittedError.kind,
+            NotPermittedError.status,
+            "not permitted",
+            detail=detail,
+            hint=hint,
+            field=field,
+        )
 
 
 def _as_sent(lowered: str) -> str:

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
 
-from ferry.client.topology.migration import Change, RefusedError, consumer_change, repartition, stream_change
+from ferry.client.topology.migration import (
+    Change,
+    Infos,
+    RefusedError,
+    consumer_change,
+    repartition,
+    stream_change,
+)
 from ferry.client.topology.settings import TopologySettings
 from ferry.contract import topology
 from ferry.contract.jetstream import bucket_config, consumer_config, stream_config
@@ -37,7 +44,7 @@ async def apply(
     return changes
 
 
-async def differences(jetstream: JetStreamContext, settings: TopologySettings) -> list[Change]:
+async def differences(jetstream: Infos, settings: TopologySettings) -> list[Change]:
     """What the server has otherwise than the contract and the settings want it. Raises nats-py's errors."""
     found = [await stream_change(jetstream, config) for config in wanted_streams(settings)]
     found += [

@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, StreamConfig, StreamInfo, SubjectTransform
+from nats.js.api import ConsumerConfig, ConsumerInfo, StreamConfig, StreamInfo, SubjectTransform
 from nats.js.errors import NotFoundError
 
 MUST_BE_OFF = (
@@ -24,6 +24,14 @@ FIXED = ("retention", "storage", "sealed", "allow_msg_ttl")
 CLOSED_BYTES = 1
 """No message fits into a stream of one byte: its publishers are told, as when it is full."""
 TURN_S = 0.1
+
+
+class Infos(Protocol):
+    """What the server has; `JetStreamContext` is the real one. Both raise NotFoundError."""
+
+    async def stream_info(self, name: str) -> StreamInfo: ...
+
+    async def consumer_info(self, stream: str, consumer: str) -> ConsumerInfo: ...
 
 
 class RefusedError(Exception):
@@ -71,7 +79,7 @@ class Change:
         return None
 
 
-async def stream_change(jetstream: JetStreamContext, wanted: StreamConfig) -> Change | None:
+async def stream_change(jetstream: Infos, wanted: StreamConfig) -> Change | None:
     name = str(wanted.name)
     try:
         info = await jetstream.stream_info(name)
@@ -84,7 +92,7 @@ async def stream_change(jetstream: JetStreamContext, wanted: StreamConfig) -> Ch
     return Change(name, fields, lambda js: js.update_stream(wanted), info) if fields else None
 
 
-async def consumer_change(jetstream: JetStreamContext, stream: str, wanted: ConsumerConfig) -> Change | None:
+async def consumer_change(jetstream: Infos, stream: str, wanted: ConsumerConfig) -> Change | None:
     async def make(js: JetStreamContext) -> object:
         return await js.add_consumer(stream, wanted)
 
