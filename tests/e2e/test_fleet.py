@@ -9,6 +9,8 @@ import httpx
 import pytest
 import yaml
 
+from harness import bus as buses
+from harness import services
 from harness.fleets import Applying, pattern
 from harness.services import FERRY, bearer, gateway_record, lay_fleet, record, sensor_record
 
@@ -105,6 +107,37 @@ async def test_what_the_cloud_throttles_is_waited_for(suite, sandbox, tmp_path):
     assert writes["429"] <= 3 * 16
 
 
+async def test_two_accounts_apply_the_same_file(suite, sandbox, tmp_path):
+    """Thing+'s ids are unique over all accounts: what Ferry makes must be new each time."""
+    trial = {"CLIENT_ID": "trialClientId", "CLIENT_SECRET": "trial-client-secret"}
+    trial |= {"USERNAME": "trialadmin", "PASSWORD": "trial-password"}
+    file = pattern(tmp_path, 2, 3)
+    async with buses.bus(tmp_path / "bus") as bus, services.suite(bus, sandbox, tmp_path / "other") as other:
+        await bus.lay()
+        await other.start("auth", {f"FERRY_THINGPLUS__{name}": value for name, value in trial.items()})
+        await other.start("registry")
+        for account in (suite, other):
+            code, text = await account.ferry("apply", str(file), "--yes")
+            assert (code, "10 registered, 0 were there, 0 failed" in text) == (0, True), text
+        for account in (suite, other):
+            code, text = await account.ferry("plan", str(file))
+            assert (code, "0 to register" in text) == (0, True), text
+    fleet = await sandbox.get("/admin/fleet", limit="100")
+    assert [one["tenant"] for one in fleet["gateways"]] == ["demo", "demo", "trial", "trial"]
+    ids = [sensor["id"] for gateway in fleet["gateways"] for sensor in gateway["sensors"]]
+    assert len(set(ids)) == len(ids) == 12
+
+
+async def test_a_retry_after_a_time_out_makes_no_second_gateway(suite, sandbox, tmp_path):
+    """The cloud registers and nobody hears of it; the command gives up, and is run again."""
+    await sandbox.fault(match={"path": "^/registerGateway$"}, kind="reset_after", for_requests=1)
+    applying = Applying(suite, pattern(tmp_path, 1, 3))
+    await applying.killed_at(1, registry_too=True)
+    said = await applying.to_the_end()
+    assert said["failed"] == []
+    assert len(await applying.there()) == 5
+
+
 async def test_a_mistake_is_told_once_before_anything_is_registered(suite, sandbox, tmp_path):
     file = pattern(tmp_path, 2, 3)
     file.write_text(file.read_text().replace("temperature", "temprature") + "  - name: Fine\n")
@@ -125,7 +158,7 @@ async def test_alike_failures_are_one_line_and_spare_the_others(suite, sandbox, 
     file.write_text(file.read_text().replace("count: 3", "count: 5") + "  - name: Fine\n")
     code, text = await suite.ferry("apply", str(file), "--yes")
     assert code == 1
-    assert "1 registered, 0 changed, 0 retired, 10 unchanged, 4 failed" in text
+    assert "1 registered, 10 were there, 4 failed" in text
     assert text.count("has no room for more") == 1
 
 

@@ -103,9 +103,9 @@ def _counted(retirements: Iterable[Retirement]) -> str:
 def show_applied(plan: Plan, done: Applied) -> None:
     counts = {
         "registered": done.created,
-        "changed": done.changed,
-        "retired": done.retired,
-        "unchanged": len(plan.same),
+        **({"changed": done.changed} if plan.change else {}),
+        **({"retired": done.retired} if plan.retire else {}),
+        "were there": len(plan.same),
         "failed": len(done.failed),
     }
     skipped = f", {done.skipped} not tried as what they need failed" if done.skipped else ""
