@@ -32,7 +32,9 @@ State = Literal["starting", "ok", "refused", "unavailable", "bad_answer", "uncon
 class TokenRequest(BaseModel):
     """The subject names the cloud. `rejected` is the generation that it refused, so that a newer one is due."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     rejected: Annotated[int, Field(ge=0)] | None = None
 
@@ -43,7 +45,9 @@ class Token(BaseModel):
     `expires_at` is the same in Unix ms by auth's clock. `generation` counts up with each new token.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     access_token: SecretStr
     token_type: str = "Bearer"  # noqa: S105 - RFC 6750's word, no secret

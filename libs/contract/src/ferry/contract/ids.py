@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 MAX_ID_LENGTH = 128
 _SAFE = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
@@ -26,4 +26,8 @@ def safe_id(text: str) -> str:
     raise ValueError(f"an id has only letters, digits, '-' and '_'; this one also has {shown}")
 
 
-EntityId = Annotated[str, AfterValidator(safe_id)]
+EntityId = Annotated[
+    str,
+    AfterValidator(safe_id),
+    WithJsonSchema({"type": "string", "pattern": f"^[A-Za-z0-9_-]{{1,{MAX_ID_LENGTH}}}$"}),
+]

@@ -14,6 +14,7 @@ class Request(BaseModel):
         validate_by_name=True,
         serialize_by_alias=True,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -27,4 +28,5 @@ class Message(BaseModel):
         validate_by_name=True,
         serialize_by_alias=True,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )

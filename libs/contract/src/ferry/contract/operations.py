@@ -97,15 +97,18 @@ EVENTS: dict[str, type[BaseModel]] = {
     subjects.event("console", "action", "finished"): console.ActionFinished,
 }
 
+SENSOR_SERIES = f"{subjects.PREFIX}.gateways.{{gateway}}.sensors.{{sensor}}.series"
+SENSOR_STATUS = f"{subjects.PREFIX}.gateways.{{gateway}}.sensors.{{sensor}}.status"
+GATEWAY_STATUS = f"{subjects.PREFIX}.gateways.{{gateway}}.status"
 PUBLICATIONS: dict[str, TypeAdapter[Any]] = {
-    f"{subjects.PREFIX}.gateways.{{gateway}}.sensors.{{sensor}}.series": readings.SERIES,
-    f"{subjects.PREFIX}.gateways.{{gateway}}.sensors.{{sensor}}.status": TypeAdapter(readings.Status),
-    f"{subjects.PREFIX}.gateways.{{gateway}}.status": TypeAdapter(readings.Status),
+    SENSOR_SERIES: readings.SERIES,
+    SENSOR_STATUS: TypeAdapter(readings.Status),
+    GATEWAY_STATUS: TypeAdapter(readings.Status),
 }
 
 DEAD_LETTERS = f"{subjects.PREFIX}.dead.{{reason}}.{{gateway}}.{{sensor}}"
 DEAD_LETTER_HEADERS = (
     *(dead.REASON, dead.DETAIL, dead.SUBJECT, dead.ATTEMPTS, dead.SEQUENCE, dead.PUBLISHED_AT, dead.DEAD_AT),
-    *(dead.HTTP_STATUS, dead.TRACEPARENT),
+    *(dead.HTTP_STATUS, dead.INDEXES, dead.TRACEPARENT),
 )
-"""The last two only where there is one."""
+"""The last three only where there is one."""

@@ -1,16 +1,20 @@
 """How a failed request is answered: the NATS services headers, and an RFC 9457 problem as the body."""
 
+import difflib
 from collections.abc import Mapping
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ferry.contract.schemas import field_names, values_allowed
 
 ERROR_CODE_HEADER = "Nats-Service-Error-Code"
 ERROR_HEADER = "Nats-Service-Error"
 TYPE_BASE = "urn:ferry:problem:"
 ANSWER_S = 30.0
 """A service answers within this, with a problem if need be; who asks waits a little longer."""
-
+LONGEST_NAME = 100
+"""Characters of a wrong name that are compared with the right ones."""
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -75,17 +79,40 @@ class ProblemError(Exception):
         )
 
     @classmethod
-    def invalid(cls, error: ValidationError) -> Self:
-        """What pydantic found wrong, without the input: a request may carry a secret."""
+    def invalid(cls, error: ValidationError, shape: type[BaseModel] | None = None) -> Self:
+        """What pydantic found wrong, without the input: a request may carry a secret.
+
+        With the `shape` that was asked for, it says which fields or values are allowed there.
+        """
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        detail = "; ".join(f"{_path(item['loc'])}: {item['msg']}" for item in found[:5])
+        found.sort(key=lambda item: item["type"] != "extra_forbidden")  # a typo is why a field is missing
+        first = found[0] if found else {"loc": (), "type": ""}
+        allowed, hint = _allowed(first["type"], first["loc"], shape) if shape else (None, None)
         return cls.of(
             "invalid-request",
             400,
             "the request is not what the contract says",
-            detail=detail,
-            field=_path(found[0]["loc"]) if found else None,
+            detail="; ".join(f"{_path(item['loc'])}: {_words(item)}" for item in found[:5]),
+            field=_path(first["loc"]) if found else None,
+            allowed=allowed,
+            hint=hint,
         )
+
+
+def _words(item: Mapping[str, Any]) -> str:
+    return "the contract has no such field" if item["type"] == "extra_forbidden" else str(item["msg"])
+
+
+def _allowed(
+    kind: str, location: tuple[int | str, ...], shape: type[BaseModel]
+) -> tuple[list[str] | None, str | None]:
+    """The names or values that are allowed where something else was, and the one that may have been meant."""
+    if kind == "extra_forbidden":
+        *where, name = location
+        allowed = field_names(shape, tuple(where))
+        near = difflib.get_close_matches(str(name)[:LONGEST_NAME], allowed, 1)
+        return allowed, f"did you mean {near[0]}?" if near else None
+    return values_allowed(shape, location) or None, None
 
 
 def _path(location: tuple[int | str, ...]) -> str:

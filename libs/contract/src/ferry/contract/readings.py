@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from ferry.contract.model import Request
 
@@ -16,19 +16,30 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-class Reading(Request):
-    """One measured value. `time` is in Unix ms; without it, the moment that the bus took the message."""
+Value = Annotated[
+    str | dict[str, Any],
+    BeforeValidator(_as_text),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "object"}]}),
+]
 
-    value: Annotated[str | dict[str, Any], BeforeValidator(_as_text)]
+
+class Reading(Request):
+    """One measured value."""
+
+    value: Value
+    """A string, a number (sent on as a string, digits untouched) or an object."""
     time: Annotated[int, Field(strict=True, ge=0, le=MAX_TIME)] | None = None
+    """In Unix ms; without it, the moment that the bus took the message."""
 
 
 class Status(Request):
-    """The state of a gateway or sensor. `validDuration` is in s; without, 1.5 times `reportInterval`."""
+    """The state of a gateway or sensor."""
 
     value: Literal["on", "off", "err"]
     valid_duration: Annotated[int, Field(strict=True, gt=0, le=31_536_000)] | None = None
+    """How long it is valid, in s; without it, 1.5 times the gateway's `reportInterval`."""
 
 
-Series = Annotated[list[Reading], Field(min_length=1, max_length=MAX_READINGS)] | Reading
+Readings = Annotated[list[Reading], Field(min_length=1, max_length=MAX_READINGS)]
+Series = Readings | Reading
 SERIES: TypeAdapter[list[Reading] | Reading] = TypeAdapter(Series)

@@ -98,7 +98,8 @@ def parse_published(subject: str) -> Address:
         case _:
             raise ValueError(
                 f"the contract has no subject {subject!r}: publish to "
-                "gateways.<gateway>.status or gateways.<gateway>.sensors.<sensor>.(series|status)",
+                f"{PREFIX}.gateways.<gateway>.status or "
+                f"{PREFIX}.gateways.<gateway>.sensors.<sensor>.(series|status)",
             )
 
 

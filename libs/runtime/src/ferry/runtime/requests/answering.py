@@ -70,7 +70,7 @@ async def _answer(
     try:
         request = endpoint.request.model_validate_json(body or b"{}")
     except ValidationError as error:
-        return ProblemError.invalid(error).problem
+        return ProblemError.invalid(error, endpoint.request).problem
     try:
         async with asyncio.timeout(timeout_s):
             answer = await handler(request)  # type: ignore[arg-type] # Service.serve pairs the two

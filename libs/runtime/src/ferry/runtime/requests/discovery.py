@@ -29,6 +29,7 @@ from nats.nuid import NUID
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
+from ferry.contract.schemas import schema_of
 from ferry.contract.subjects import PREFIX
 from ferry.runtime.requests.endpoints import Endpoint
 from ferry.runtime.requests.inboxes import Inboxes
@@ -154,4 +155,4 @@ def _schemas(endpoint: Endpoint) -> dict[str, str]:
 
 @functools.cache
 def _schema(shape: type[BaseModel], mode: JsonSchemaMode) -> str:
-    return json.dumps(shape.model_json_schema(by_alias=True, mode=mode), separators=(",", ":"))
+    return json.dumps(schema_of(shape, mode), separators=(",", ":"))
