@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from ferry.contract import auth, dead, operations, otosense, registry, subjects, telemetry
+from ferry.contract import auth, console, dead, operations, otosense, registry, subjects, telemetry
 from ferry.contract.problems import ProblemError
 
 NOW = 1_764_072_000_000
@@ -231,7 +231,18 @@ OPERATIONS: dict[str, tuple[BaseModel, BaseModel]] = {
         telemetry.DeadDone(done=1),
     ),
 }
+ACTION = console.ActionStarted(
+    id="5b2f8c1d",
+    who="alice",
+    signed_in_by="token",
+    subject=subjects.TELEMETRY_DEAD_DISCARD,
+    request={"reason": dead.Reason.INVALID_VALUE.value},
+)
 EVENTS: dict[str, BaseModel] = {
+    subjects.event("console", "action", "started"): ACTION,
+    subjects.event("console", "action", "finished"): console.ActionFinished(
+        **ACTION.model_dump(by_alias=False), done=1, failed=0
+    ),
     **{
         subjects.event("registry", noun, verb): entity
         for noun, entity in (("gateway", GATEWAY), ("device", DEVICE), ("sensor", SENSOR))

@@ -84,16 +84,18 @@ class ProblemError(Exception):
 
         With the `shape` that was asked for, it says which fields or values are allowed there.
         """
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        found.sort(key=lambda item: item["type"] != "extra_forbidden")  # a typo is why a field is missing
-        first = found[0] if found else {"loc": (), "type": ""}
-        allowed, hint = _allowed(first["type"], first["loc"], shape) if shape else (None, None)
+        found = sorted(
+            error.errors(include_url=False, include_input=False, include_context=False),
+            key=lambda item: item["type"] != "extra_forbidden",  # a typo is why a field is missing
+        )
+        first = found[0] if found else None
+        allowed, hint = _allowed(first["type"], first["loc"], shape) if first and shape else (None, None)
         return cls.of(
             "invalid-request",
             400,
             "the request is not what the contract says",
             detail="; ".join(f"{_path(item['loc'])}: {_words(item)}" for item in found[:5]),
-            field=_path(first["loc"]) if found else None,
+            field=_path(first["loc"]) if first else None,
             allowed=allowed,
             hint=hint,
         )
