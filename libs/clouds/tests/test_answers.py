@@ -29,7 +29,6 @@ def named(name: str, message: str, **more: object) -> bytes:
         (200, envelope(200), Kind.DELIVERED),
         (200, envelope("200"), Kind.DELIVERED),
         (201, envelope(201), Kind.DELIVERED),
-        (207, envelope(207), Kind.DELIVERED),
         (200, envelope(201), Kind.DELIVERED),
         (200, b'{"statusCode":200}', Kind.DELIVERED),
         (200, b'\xef\xbb\xbf{"statusCode":200}', Kind.DELIVERED),
@@ -86,6 +85,16 @@ def named(name: str, message: str, **more: object) -> bytes:
         (403, envelope(403, "NEED_LOGIN"), Kind.ACCOUNT),
         (400, envelope(400, "BILLING"), Kind.ACCOUNT),
         (200, envelope(471, "BILLING"), Kind.ACCOUNT),
+        # perhaps there: no proof
+        *(
+            (status, body, Kind.RETRY)
+            for status in (202, 207)
+            for body in (envelope(status), envelope(str(status)), envelope(200), envelope(status, "CONFLICT"))
+        ),
+        (200, envelope(207), Kind.RETRY),
+        (207, envelope(202), Kind.RETRY),
+        (207, envelope(400, "INVALID_INPUT"), Kind.PAST_TIME),
+        (207, b"{}", Kind.FOREIGN),
         # later
         *((status, envelope(status, "SCHEMA_VALIDATE"), Kind.RETRY) for status in (408, 425, 429, 444, 600)),
         *(
@@ -158,6 +167,9 @@ def test_a_setting_takes_any_json_of_a_success_for_delivered(body):
         (200, envelope(302), Kind.FOREIGN),
         (200, envelope(400, "INVALID_INPUT"), Kind.PAST_TIME),
         (200, named("TokenExpiredError", "jwt expired"), Kind.BEARER),
+        (202, b"{}", Kind.RETRY),
+        (207, b"[]", Kind.RETRY),
+        (207, envelope(207), Kind.RETRY),
     ],
 )
 def test_that_setting_takes_nothing_else_for_delivered(status, body, kind):

@@ -22,7 +22,7 @@ class Kind(StrEnum):
     ACCOUNT = "account"
     """The whole account is refused: 471, BILLING, NEED_LOGIN."""
     RETRY = "retry"
-    """The same request may succeed later."""
+    """The same request may succeed later; whether this one did is not said."""
     FOREIGN = "foreign"
     """Not the cloud's answer: it says nothing of the request."""
 

@@ -2,7 +2,8 @@
 
 Thing+'s own are: an envelope whose `statusCode` agrees with the HTTP status, a TokenError or JWT error object,
 the bare JSON string of a 401 or of a refused JWT, and a 204 without a body. All else comes from something in
-between. A 2xx whose envelope says 4xx, 5xx or 600 counts as that.
+between. A 2xx whose envelope says 4xx, 5xx or 600 counts as that. A 202 or 207 is tried again: after it, as after
+no answer, what was sent may be there or not.
 """
 
 import re
@@ -20,6 +21,8 @@ __all__ = ["Kind", "Reply", "is_retryable", "read_reply", "retry_after_s"]
 JWT_ERRORS = frozenset({"JsonWebTokenError", "TokenExpiredError", "NotBeforeError"})
 TOKEN_ERROR = "TokenError"  # noqa: S105 - a name of Thing+'s, no secret
 _SUCCESS = range(200, 300)
+_UNPROVEN = frozenset({202, 207})
+"""Taken but not yet done, and done in part: no proof that what was sent is there."""
 _REFUSAL = range(400, 700)
 _NO_CONTENT, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE = 204, 400, 401, 403, 413
 _THREE_DIGITS = re.compile(r"[1-9][0-9]{2}", re.ASCII)
@@ -51,7 +54,7 @@ class _Envelope(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
-_DELIVERED = {status: Reply(Kind.DELIVERED, status) for status in _SUCCESS}
+_DELIVERED = {status: Reply(Kind.DELIVERED, status) for status in _SUCCESS if status not in _UNPROVEN}
 
 
 def read_reply(
@@ -64,7 +67,7 @@ def read_reply(
 ) -> Reply:
     """Never raises. `accept_any_json` takes any JSON of a 2xx for delivered; `secrets` are replaced in the words."""
     try:
-        if status in _SUCCESS and _decode(body).statusCode == status:
+        if status in _DELIVERED and _decode(body).statusCode == status:
             return _DELIVERED[status]
     except (ValueError, RecursionError):
         pass  # read with more patience below
@@ -77,7 +80,7 @@ def read_reply(
     if status == _NO_CONTENT and not body.strip():
         return Reply(Kind.DELIVERED, status)
     if accept_any_json and is_json and status in _SUCCESS and _status_inside(said) is None:
-        return Reply(Kind.DELIVERED, status)
+        return Reply(_kind(status, code, message, token_error=False), status)
     return Reply(_foreign_kind(status), status, code, message, media_type(content_type, body))
 
 
@@ -94,7 +97,7 @@ def _own_status(status: int, said: Any, message: str) -> int | None:
     if inside is None:
         refused = status in (_UNAUTHORIZED, _FORBIDDEN) and message.startswith(_JWT_WORDS)
         return status if refused else None
-    if inside == status:
+    if inside == status or (status in _UNPROVEN and inside in _SUCCESS):
         return status if status in _SUCCESS or status in _REFUSAL else None
     return inside if status in _SUCCESS and (inside in _SUCCESS or inside in _REFUSAL) else None
 
@@ -124,7 +127,7 @@ def _refuses_jwt(status: int, code: str, message: str) -> bool:
 def _kind(status: int, code: str, message: str, *, token_error: bool) -> Kind:
     """Of an answer that is Thing+'s own. What is documented nowhere is tried again: it proves nothing."""
     if status in _SUCCESS:
-        return Kind.DELIVERED
+        return Kind.RETRY if status in _UNPROVEN else Kind.DELIVERED
     if is_retryable(status):
         return Kind.RETRY
     if token_error or status == _UNAUTHORIZED or _refuses_jwt(status, code, message):

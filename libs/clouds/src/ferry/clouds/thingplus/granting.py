@@ -8,6 +8,8 @@ from ferry.clouds.replies import Kind
 from ferry.clouds.retry_after import retry_after_s
 from ferry.clouds.thingplus.answers import read_reply
 
+_SUCCESS = range(200, 300)
+
 
 def granted(answer: Answer, *, secrets: Sequence[str] = (), accept_any_json: bool = False) -> Answer:
     """The answer, if it is a 2xx in Thing+'s own words. Raises CloudError's family."""
@@ -18,8 +20,8 @@ def granted(answer: Answer, *, secrets: Sequence[str] = (), accept_any_json: boo
         accept_any_json=accept_any_json,
         secrets=secrets,
     )
-    if reply.kind is Kind.DELIVERED:
-        return answer
+    if reply.status in _SUCCESS and not reply.content_type:
+        return answer  # a 207 too: who registers is shown which parts are there
     if reply.kind is Kind.FOREIGN:
         raise BadAnswerError(reply.status, reply.words.removeprefix(f"{reply.status} "))
     kind = BearerRefusedError if reply.kind is Kind.BEARER else RefusedError

@@ -11,12 +11,12 @@ from pydantic import SecretStr
 from ferry.clouds.errors import BadAnswerError
 from ferry.clouds.grants import Grant, read_grant
 from ferry.clouds.http import Answer, CloudHttp
-from ferry.clouds.replies import Kind
 from ferry.clouds.thingplus.answers import read_reply
 
 DEFAULT_LIFE_S = 90 * 86_400.0
 """Thing+ says no life; its guide says 90 days (chapter 1)."""
 SESSION_COOKIE = "dwTPlus"
+_BAD_REQUEST = 400
 _SESSION = re.compile(rf"(?:^|[,;]\s*){SESSION_COOKIE}=([^;,\s]+)")
 
 
@@ -46,7 +46,7 @@ async def password_grant(
 def own_status(answer: Answer) -> int | None:
     """The status of an error in Thing+'s own words: its TokenError, its envelope, the bare string of a 401."""
     reply = read_reply(answer.status, answer.text.encode(errors="replace"))
-    return None if reply.content_type or reply.kind is Kind.DELIVERED else reply.status
+    return None if reply.content_type or reply.status < _BAD_REQUEST else reply.status
 
 
 async def login(http: CloudHttp, login_id: str, password_md5: SecretStr) -> SecretStr:
