@@ -41,15 +41,14 @@ class _UnknownShapeError(Exception):
     """The answer is in none of the public shapes, or a part of it cannot be read."""
 
 
-def series_query(first_ms: int, last_ms: int, *, count: int = MOST_POINTS, page: int = 0) -> dict[str, str]:
+def series_query(first_ms: int, last_ms: int, *, count: int = MOST_POINTS) -> dict[str, str]:
     """The query for every raw point from `first_ms` to `last_ms`, both included, in Unix ms."""
-    query = {
+    return {
         "dataStart": _iso(first_ms),
         "dataEnd": _iso(last_ms + 1),
         "interval": "0",
         "count": str(min(max(count, 1), MOST_POINTS)),
     }
-    return {**query, "page": str(page)} if page > 0 else query
 
 
 def read_series(body: bytes, status: int = 200) -> Series | None:
@@ -70,15 +69,7 @@ def _read(said: Any, status: int) -> Series:
         return _leaf({"data": data, "_meta": envelope.get("_meta")})
     data = _object(data)
     embedded = data.get("series")
-    if _is_sensor(data) and "series" not in data:
-        return Series({})  # the sensor itself, without a leaf: it never had a reading
     return _leaf(embedded) if isinstance(embedded, dict) else _leaf(data, bare=True)
-
-
-def _is_sensor(data: dict[str, Any]) -> bool:
-    """An entity rather than its series: only a sensor names its device."""
-    own = isinstance(data.get("id"), str) and isinstance(data.get("deviceId"), str)
-    return own and not data.keys() & {"data", "seriesPack", "latest", "time", "value"}
 
 
 def _leaf(leaf: dict[str, Any], *, bare: bool = False) -> Series:

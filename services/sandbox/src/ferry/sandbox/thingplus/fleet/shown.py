@@ -111,9 +111,22 @@ def status_leaf(status: Status, owner: Gateway | Sensor) -> dict[str, Any]:
     }
 
 
+def empty_series_leaf(owner: Sensor) -> dict[str, Any]:
+    """Of a sensor that never had a value: nothing of it is stored, so it has no id and no times."""
+    return {
+        "type": "series",
+        "srcType": owner.type,
+        "owner": owner.owner,
+        "series": owner.id,
+        "sensor": owner.id,
+        "srcCategory": owner.category,
+        "srcDbType": "sensor",
+    }
+
+
 def series_leaf(series: Series, owner: Sensor, pack: list[dict[str, Any]] | None) -> dict[str, Any]:
     """Guide, chapter 9; `seriesPack` stands there for an array alone."""
-    leaf: dict[str, Any] = {"type": "series", "srcType": owner.type}
+    leaf = empty_series_leaf(owner)
     if pack is not None:
         leaf["seriesPack"] = pack
     return leaf | {
@@ -121,10 +134,5 @@ def series_leaf(series: Series, owner: Sensor, pack: list[dict[str, Any]] | None
         "ctime": str(series.ctime),
         "time": str(series.last_time),
         "value": series.values[-1],
-        "owner": owner.owner,
-        "series": owner.id,
-        "sensor": owner.id,
-        "srcCategory": owner.category,
-        "srcDbType": "sensor",
         "id": series.id,
     }

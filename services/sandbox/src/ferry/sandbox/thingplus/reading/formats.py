@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from ferry.sandbox.thingplus.fleet.entities import Sensor
-from ferry.sandbox.thingplus.fleet.shown import series_leaf, stored_sensor
+from ferry.sandbox.thingplus.fleet.shown import empty_series_leaf, series_leaf, stored_sensor
 from ferry.sandbox.thingplus.reading.series import END_OF_TIME_MS, Points, Range, points_in
 
 Shape = Literal["sensor", "pairs", "leaf"]
@@ -23,44 +23,43 @@ class SeriesFormat(msgspec.Struct, forbid_unknown_fields=True):
     times: Times = "documented"
 
 
-def read(sensor: Sensor, wanted: Range | None, how: SeriesFormat) -> dict[str, Any] | None:
-    """The data of an answer, or None where the shape has no way to say that there is nothing yet."""
+def read(sensor: Sensor, wanted: Range | None, how: SeriesFormat) -> dict[str, Any]:
+    """The data of an answer. A sensor that never had a value has an empty series in each shape, and not none."""
+    points = _points(sensor, wanted)
     if how.shape == "sensor":
-        leaf = embedded(sensor, wanted, how)
-        parent = stored_sensor(sensor)
-        return parent if leaf is None else parent | {"series": leaf}
+        return stored_sensor(sensor) | {"series": embedded(sensor, wanted, how) or _empty()}
+    latest = _latest(sensor, how)
     if how.shape == "pairs":
-        return _pairs(sensor, wanted, how)
-    return _leaf(sensor, wanted, how)
-
-
-def embedded(sensor: Sensor, wanted: Range | None, how: SeriesFormat) -> dict[str, Any] | None:
-    """The leaf with the latest value and, for a range, `data` and `_meta`."""
-    leaf = _latest(sensor, how)
-    if leaf is None or wanted is None or sensor.series is None:
-        return leaf
-    points = points_in(sensor, sensor.series, wanted)
-    return leaf | {"data": _flat(sensor, points, how), "_meta": _meta(points, wanted, how)}
-
-
-def _pairs(sensor: Sensor, wanted: Range | None, how: SeriesFormat) -> dict[str, Any]:
-    leaf = _latest(sensor, how)
-    if leaf is None or sensor.series is None:
-        return {"_meta": {"count": 0}, "data": []}
-    points = _last(sensor) if wanted is None else points_in(sensor, sensor.series, wanted)
-    return {"_meta": {"count": len(points.pairs)}, "data": _flat(sensor, points, how), "latest": leaf}
-
-
-def _leaf(sensor: Sensor, wanted: Range | None, how: SeriesFormat) -> dict[str, Any] | None:
-    leaf = _latest(sensor, how)
-    if leaf is None or sensor.series is None:
-        return None
-    points = _last(sensor) if wanted is None else points_in(sensor, sensor.series, wanted)
+        pairs = {"_meta": {"count": len(points.pairs)}, "data": _flat(sensor, points, how)}
+        return pairs if latest is None else pairs | {"latest": latest}
     pack = [
         {"value": _value(sensor, value, how), "time": str(time) if how.times == "string" else time}
         for value, time in points.pairs
     ]
-    return leaf | {"seriesPack": pack}
+    return (latest or empty_series_leaf(sensor)) | {"seriesPack": pack}
+
+
+def embedded(sensor: Sensor, wanted: Range | None, how: SeriesFormat) -> dict[str, Any] | None:
+    """The leaf with the latest value and, for a range, `data` and `_meta`; None where there is neither."""
+    leaf = _latest(sensor, how)
+    if wanted is None:
+        return leaf
+    points = _points(sensor, wanted)
+    ranged = {"data": _flat(sensor, points, how), "_meta": _meta(points, wanted, how)}
+    return (leaf or {}) | ranged
+
+
+def _empty() -> dict[str, Any]:
+    return {"data": [], "_meta": {"count": 0}}
+
+
+def _points(sensor: Sensor, wanted: Range | None) -> Points:
+    """Those of the range; without a range, the latest."""
+    if wanted is None:
+        return _last(sensor)
+    if sensor.series is None:
+        return Points([], wanted.end_ms, None)
+    return points_in(sensor, sensor.series, wanted)
 
 
 def _last(sensor: Sensor) -> Points:

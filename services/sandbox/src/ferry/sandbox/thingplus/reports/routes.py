@@ -4,13 +4,11 @@ from typing import Any
 
 from ferry.sandbox.thingplus.accounts.tokens import Principal
 from ferry.sandbox.thingplus.bodies import decode
-from ferry.sandbox.thingplus.envelope import not_found
 from ferry.sandbox.thingplus.fleet.routes import ONE_GATEWAY, ONE_SENSOR
 from ferry.sandbox.thingplus.fleet.store import Store
 from ferry.sandbox.thingplus.guard import READ, UPDATE, Guard
 from ferry.sandbox.thingplus.reading.entities import Shown
 from ferry.sandbox.thingplus.reading.formats import SeriesFormat, read
-from ferry.sandbox.thingplus.reading.in_ms import asks_in_ms, read_in_ms
 from ferry.sandbox.thingplus.reading.query import FLAT, View, view_of
 from ferry.sandbox.thingplus.reading.series import range_of
 from ferry.sandbox.thingplus.reports.series import SeriesReports
@@ -68,15 +66,9 @@ class ReportRoutes:
         return self._statuses.of_sensor(who.tenant, gateway, sensor, report)
 
     def series(self, request: Request, who: Principal) -> Any:
-        arguments = request.arguments()
-        wanted = None if asks_in_ms(arguments) else range_of(arguments)
+        wanted = range_of(request.arguments())
         sensor = self._store.sensor(who.tenant, request.params["gateway"], request.params["sensor"])
-        if asks_in_ms(arguments):
-            return read_in_ms(sensor, arguments)
-        shown = read(sensor, wanted, self._series_format)
-        if shown is None:
-            raise not_found("series of sensor", sensor.id)
-        return shown
+        return read(sensor, wanted, self._series_format)
 
     def put_series(self, request: Request, who: Principal) -> Any:
         gateway, sensor = request.params["gateway"], request.params["sensor"]
