@@ -69,6 +69,8 @@ async def much_goes_wrong(suite):
     assert states(found, "tokens") == states(found, "leases") == ["wrong"]
     assert [one["what"] for one in found["streams"]] == ["FERRY_EVENTS is missing"]
     assert states(found, "account") == ["ok"]
+    code, said = await suite.ferry("status", within_s=15)
+    assert (code, said.count("does not answer"), "Traceback" in said) == (1, 2, False), said
 
 
 async def without_rights(suite):

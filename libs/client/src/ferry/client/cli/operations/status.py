@@ -1,57 +1,122 @@
-"""`ferry status`: who owns what, how far behind, and how the cloud behaves."""
+"""`ferry status`: every service, what waits, and how the clouds behave."""
+
+from datetime import UTC, datetime
 
 import click
 
 from ferry.client.bus import Bus
+from ferry.client.cli.operations.delivery import show_delivery
 from ferry.client.cli.running import on_bus
 from ferry.client.cli.terminal import as_json, print_json, print_table, say
-from ferry.contract import subjects
-from ferry.contract.telemetry import State, StateRequest
+from ferry.client.overview import Overview, seen
+from ferry.client.services import NAMES, Instance
+from ferry.contract.problems import ProblemError
+from ferry.contract.telemetry import State
+
+SILENT = 1
 
 
 @click.command()
 @as_json
 def status(as_json: bool) -> None:
-    """Show telemetry's replicas, partitions, breaker, limit and last errors."""
+    """Show every service, what waits, and how the clouds behave. Exit code 1 when a service does not answer."""
 
-    async def work(bus: Bus) -> State:
-        return await bus.ask(subjects.TELEMETRY_STATE_GET, StateRequest(), State)
+    async def work(bus: Bus) -> Overview:
+        return await seen(bus)
 
-    state = on_bus(work)
+    found = on_bus(work)
     if as_json:
-        print_json(state)
-        return
-    full = (
-        f"{100 * state.dead_bytes / state.dead_max_bytes:.0f} % full"
-        if state.dead_max_bytes > 0
-        else "unbounded"
-    )
-    say(f"waiting {state.waiting} ({state.waiting_bytes} bytes), dead letters {state.dead} ({full})")
-    say()
+        print_json(_plain(found))
+    else:
+        _show(found)
+    raise SystemExit(SILENT if any(found.why_silent(name) for name in NAMES) else 0)
+
+
+def _show(found: Overview) -> None:
     print_table(
-        ("replica", "partitions", "in hand", "requests/limit", "breaker", "delivered", "dead", "retries"),
-        (
-            (
-                *(seen.replica, len(seen.partitions), seen.in_flight, f"{seen.requests}/{seen.limit}"),
-                *(seen.breaker, seen.delivered, seen.dead, seen.retries),
-            )
-            for seen in state.replicas
-        ),
+        ("service", "version", "replicas", "up for", "requests", "errors", "state"),
+        [_row(found, name) for name in found.names],
     )
-    behind = [part for part in state.partitions if part.lag or part.oldest_age_ms or part.owner is None]
-    if behind:
+    for one in [] if isinstance(found.instances, ProblemError) else found.instances:
+        if one.last_error:
+            say(f"{one.service}: last error of a request: {one.last_error}")
+    if isinstance(found.telemetry, State):
         say()
-        print_table(
-            ("partition", "owner", "lag", "oldest age"),
-            ((part.partition, part.owner or "nobody", part.lag, _age(part.oldest_age_ms)) for part in behind),
+        show_delivery(found.telemetry)
+
+
+def _row(found: Overview, name: str) -> tuple[object, ...]:
+    instances = found.of(name)
+    if silent := found.why_silent(name):
+        return (name, "", "", "", "", "", silent)
+    return (
+        name,
+        ", ".join(sorted({one.version for one in instances})) or "?",
+        len(instances) or "?",
+        _up_for(instances),
+        sum(one.requests for one in instances),
+        sum(one.errors for one in instances),
+        _state(found, name),
+    )
+
+
+def _state(found: Overview, name: str) -> str:
+    told = {"auth": found.auth, "telemetry": found.telemetry}.get(name)
+    if isinstance(told, ProblemError):
+        return str(told)
+    if isinstance(told, State):
+        waiting = f"{told.waiting} waiting, {told.dead} dead letters"
+        open_ = sum(replica.breaker != "closed" for replica in told.replicas)
+        return f"circuit breaker open in {open_}; {waiting}" if open_ else waiting
+    if told is not None:
+        return "; ".join(
+            f"{cloud.cloud} {cloud.state.replace('_', ' ')}" + (f" ({cloud.detail})" if cloud.detail else "")
+            for cloud in told.clouds
         )
-    failures = [failure for seen in state.replicas for failure in seen.failures]
-    if failures:
-        say()
-        say("last errors")
-        for failure in sorted(failures, key=lambda failure: failure.at)[-5:]:
-            say(f"  {failure.what}")
+    return "answers"
 
 
-def _age(age_ms: int | None) -> str:
-    return "" if age_ms is None else f"{age_ms / 1000:.1f} s"
+def _up_for(instances: list[Instance]) -> str:
+    """Since the youngest started: what restarts again and again is seen."""
+    started = [one.started for one in instances if one.started]
+    if not started:
+        return ""
+    youngest = max(one if one.tzinfo else one.replace(tzinfo=UTC) for one in started)
+    return in_words(max(0, int((datetime.now(UTC) - youngest).total_seconds())))
+
+
+def in_words(seconds: int) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _plain(found: Overview) -> dict[str, object]:
+    return {
+        "services": [
+            {
+                "name": name,
+                "answers": found.why_silent(name) is None,
+                "why": found.why_silent(name),
+                "replicas": [
+                    {
+                        "id": one.id,
+                        "version": one.version,
+                        "started": one.started.isoformat() if one.started else None,
+                        "requests": one.requests,
+                        "errors": one.errors,
+                        "lastError": one.last_error,
+                    }
+                    for one in found.of(name)
+                ],
+            }
+            for name in found.names
+        ],
+        "auth": _answer(found.auth),
+        "telemetry": _answer(found.telemetry),
+    }
+
+
+def _answer(said: object) -> object:
+    return {"problem": said.problem.model_dump(exclude_none=True)} if isinstance(said, ProblemError) else said

@@ -1,0 +1,61 @@
+"""What telemetry tells, for a person: replicas, partitions that lag, the last errors."""
+
+from collections.abc import Callable
+
+from ferry.client.cli.terminal import print_table, say
+from ferry.contract.telemetry import Presence, State
+
+LAST = 5
+REPLICA: tuple[tuple[str, Callable[[Presence], object]], ...] = (
+    ("replica", lambda one: one.replica),
+    ("partitions", lambda one: len(one.partitions)),
+    ("in flight", lambda one: one.in_flight),
+    ("parked", lambda one: one.parked),
+    ("requests/limit", lambda one: f"{one.requests}/{one.limit}"),
+    ("breaker", lambda one: one.breaker.replace("_", " ")),
+    ("delivered", lambda one: one.delivered),
+    ("PUTs", lambda one: one.puts),
+    ("retries", lambda one: one.retries),
+    ("dead", lambda one: one.dead),
+)
+
+
+def show_delivery(state: State) -> None:
+    full = f", {100 * state.dead_bytes / state.dead_max_bytes:.0f} % full" if state.dead_max_bytes > 0 else ""
+    say(f"waiting: {state.waiting} messages, {state.waiting_bytes} bytes; dead letters: {state.dead}{full}")
+    say()
+    print_table(
+        tuple(name for name, _ in REPLICA),
+        [tuple(read(one) for _, read in REPLICA) for one in state.replicas],
+    )
+    _show_troubles(state)
+    behind = [part for part in state.partitions if part.lag or part.oldest_age_ms or part.owner is None]
+    if behind:
+        say()
+        print_table(
+            ("partition", "owner", "lag", "oldest age"),
+            [(part.partition, part.owner or "nobody", part.lag, _age(part.oldest_age_ms)) for part in behind],
+        )
+    failures = sorted((one for seen in state.replicas for one in seen.failures), key=lambda one: one.at)
+    if failures:
+        say()
+        say("last errors")
+        for failure in failures[-LAST:]:
+            say(f"  {failure.what}")
+
+
+def _show_troubles(state: State) -> None:
+    for one in state.replicas:
+        for words, number in (
+            ("the circuit breaker is not closed: " + (one.breaker_cause or "?"), one.breaker != "closed"),
+            (f"sensors whose requests fail: {one.failing_lanes}", one.failing_lanes),
+            (f"sensors not confirmed by the registry: {one.unregistered_lanes}", one.unregistered_lanes),
+            (f"dead letters that cannot be stored: {one.dead_letters_unstored}", one.dead_letters_unstored),
+            (f"statuses not sent, their validity was over: {one.expired}", one.expired),
+        ):
+            if number:
+                say(f"{one.replica}: {words}")
+
+
+def _age(age_ms: int | None) -> str:
+    return "" if age_ms is None else f"{age_ms / 1000:.1f} s"
