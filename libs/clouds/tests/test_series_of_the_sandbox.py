@@ -37,7 +37,9 @@ async def test_each_shape_is_read_with_none_one_and_many_points(sandbox, path):
         answer = await http.get(series, params=query)
         found = read_series(answer.content, answer.status_code)
         assert found is not None, answer.text
-        return {time: float(value) for time, value in found.points.items()}, found.latest and found.latest[0]
+        return {
+            time: float(str(value)) for time, value in found.points.items()
+        }, found.latest and found.latest[0]
 
     async def in_every_shape(points, latest):
         for shape, values, times in SHAPES:
