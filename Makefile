@@ -72,6 +72,10 @@ chaos: env ## the promise under fire, the long form: ROUNDS=50 (half an hour and
 	CHAOS_ROUNDS=$(or $(ROUNDS),50) CHAOS_OUTAGE_S=$(or $(OUTAGE_S),180) CHAOS_BACKLOG=$(or $(BACKLOG),1000000) \
 		$(BIN)/pytest tests/chaos --timeout 1800 -rP --show-capture=stdout
 
+.PHONY: fleet-life
+fleet-life: env ## 5,200 entities from birth to an import on a fresh registry, killed at each step; two minutes
+	FERRY_LIFE_GATEWAYS=100 FERRY_LIFE_SENSORS=49 $(BIN)/pytest tests/e2e/test_fleet_life.py --timeout 1200
+
 .PHONY: bench
 bench: env ## measure the cost of a reading's journey
 	$(BIN)/python tests/bench/cost.py

@@ -175,6 +175,39 @@ async def test_a_sensor_moves_to_a_new_device_and_its_old_one_is_retired(tmp_pat
     assert await operator.is_in_place()
 
 
+@pytest.mark.parametrize("first", ["renamed", "moved"])
+async def test_a_sensor_is_renamed_and_moved_one_after_the_other_and_both_words_stay(tmp_path, first):
+    operator = await born(tmp_path)
+    without = BORN.replace("          - {name: Damp, type: humidity}\n", "")
+    steps = {
+        "renamed": BORN.replace("name: Damp,", "name: Wet, renamedFrom: Damp,"),
+        "moved": without.replace(
+            "[{name: Probe,", "[{name: Damp, type: humidity, movedFrom: Rack A}, {name: Probe,"
+        ),
+    }
+    both = without.replace(
+        "[{name: Probe,", "[{name: Wet, type: humidity, renamedFrom: Damp, movedFrom: Rack A}, {name: Probe,"
+    )
+    for text in (steps[first], both):
+        operator.write(text)
+        done = await operator.apply(prune=True)
+        assert (done.created, done.changed, done.retired) == (0, 1, 0)
+    assert await operator.is_in_place()
+
+
+async def test_a_sensor_moves_from_a_device_that_is_renamed_too(tmp_path):
+    operator = await born(tmp_path)
+    text = BORN.replace("name: Rack A", "name: Rack 1\n        renamedFrom: Rack A")
+    operator.write(text)
+    await operator.apply()
+    without = text.replace("          - {name: Damp, type: humidity}\n", "")
+    operator.write(
+        without.replace("[{name: Probe,", "[{name: Damp, type: humidity, movedFrom: Rack A}, {name: Probe,")
+    )
+    done = await operator.apply(prune=True)
+    assert (done.created, done.changed, done.retired) == (0, 1, 0)
+
+
 async def test_a_moved_sensor_leaves_its_name_to_a_new_one(tmp_path):
     operator = await born(tmp_path)
     (old,) = [one.id for one in operator.world.cloud.held.values() if one.name == "Damp"]

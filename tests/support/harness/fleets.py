@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,14 @@ def pattern(folder: Path, gateways: int, sensors: int) -> Path:
 
 
 class Applying:
-    """One fleet file, applied again and again by processes of their own."""
+    """One `ferry` command, `apply` of a file unless told otherwise, run again and again by processes of their own."""
 
-    def __init__(self, suite: Suite, file: Path, at_once: int = 16) -> None:
+    def __init__(self, suite: Suite, file: Path, at_once: int = 16, *, arguments: Sequence[str] = ()) -> None:
         self._suite = suite
-        self._file = file
-        self._at_once = at_once
+        self._arguments = arguments or ["apply", str(file), "--yes", "--at-once", str(at_once)]
 
     async def start(self) -> Process:
-        command = [str(FERRY), "apply", str(self._file), "--yes", "--json", "--at-once", str(self._at_once)]
+        command = [str(FERRY), *self._arguments, "--json"]
         env = self._suite.bus.env("operator")
         name = f"apply-{len(list(self._suite.folder.glob('apply-*')))}"
         return await Process.start(name, command, self._suite.folder, env)
@@ -49,7 +49,12 @@ class Applying:
 
     async def killed_at(self, entities: int, *, registry_too: bool) -> None:
         """Run until the cloud holds so many entities, then SIGKILL: the command, and the registry, anew at once."""
-        run = await self._until(entities)
+        await self.killed_when(self._holds(entities), registry_too=registry_too)
+
+    async def killed_when(self, reached: Callable[[], Awaitable[bool]], *, registry_too: bool) -> None:
+        """The same at another moment."""
+        run = await self._until(reached)
+        assert run.running, f"it came too late to kill it: {run.text()}"
         run.send(signal.SIGKILL)
         if registry_too:
             old = next(one for one in self._suite.running if one.process.name.startswith("registry"))
@@ -60,17 +65,23 @@ class Applying:
 
     async def interrupted_at(self, entities: int) -> Process:
         """Run until the cloud holds so many entities, then Ctrl-C: the ended process."""
-        run = await self._until(entities)
+        run = await self._until(self._holds(entities))
         await run.stop(signal.SIGINT)
         return run
 
-    async def _until(self, entities: int) -> Process:
+    def _holds(self, entities: int) -> Callable[[], Awaitable[bool]]:
+        async def reached() -> bool:
+            return await self.created() >= entities
+
+        return reached
+
+    async def _until(self, reached: Callable[[], Awaitable[bool]]) -> Process:
         run = await self.start()
 
-        async def reached() -> bool:
-            return await self.created() >= entities or not run.running
+        async def over() -> bool:
+            return await reached() or not run.running
 
-        await eventually(reached, within_s=120, what=f"{entities} entities at the cloud")
+        await eventually(over, within_s=120, what="what the command is killed at")
         return run
 
     async def created(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ferry.client.fleet.file.mistakes import Mistake, mistake
 from ferry.client.fleet.registered import Entity, Registered, owner_of
 from ferry.client.fleet.wanted import Fleet, Wanted
-from ferry.contract.registry import Device, Gateway, Sensor
+from ferry.contract.registry import Sensor
 
 Place = tuple[str | None, str]
 """The id of the device that a sensor is on (None for gateways and devices), and a name."""
@@ -31,13 +31,13 @@ def match(fleet: Fleet, there: Registered) -> Matched:
     """Sets the id of every declared entity that is registered."""
     matched = Matched()
     devices, sensors = _by_owner(there.devices), _by_owner(there.sensors)
-    _Siblings(matched, fleet, there.gateways).match(fleet.gateways, _no_old_device)
+    _Siblings(matched, fleet, there.gateways).match(fleet.gateways, _old_names)
     for gateway in fleet.gateways:
         mine = devices.pop(str(gateway.id), []) if gateway in matched.found else []
-        _Siblings(matched, fleet, mine).match(gateway.parts, _no_old_device)
+        _Siblings(matched, fleet, mine).match(gateway.parts, _old_names)
         on_devices = [sensor for device in gateway.parts for sensor in device.parts]
         theirs = sensors.pop(str(gateway.id), []) if gateway in matched.found else []
-        _Siblings(matched, fleet, theirs).match(on_devices, _old_device(mine))
+        _Siblings(matched, fleet, theirs).match(on_devices, _old_places(gateway, mine))
     for rest in (*devices.values(), *sensors.values()):
         matched.undeclared += rest
     _check_owners(matched, fleet, there)
@@ -58,7 +58,7 @@ class _Siblings:
             for place in {_declared_place(entity), _place_now(entity)}:
                 self._places.setdefault(place, []).append(entity)
 
-    def match(self, wanted: Iterable[Wanted], old_device: Callable[[Wanted], str | None]) -> None:
+    def match(self, wanted: Iterable[Wanted], old: Callable[[Wanted], list[Place]]) -> None:
         by_id = {entity.id: entity for entity in self._there}
         by_name = []
         for one in wanted:
@@ -70,18 +70,17 @@ class _Siblings:
         for one in by_name:
             if (found := self._at(one, _place_of(one))) is not None:
                 self._take(one, found)
-        self._renamed([one for one in by_name if one.id is None], old_device)
+        self._renamed([one for one in by_name if one.id is None], old)
         self._matched.undeclared += [one for one in self._there if one.id not in self._taken]
 
-    def _renamed(self, missing: Iterable[Wanted], old_device: Callable[[Wanted], str | None]) -> None:
+    def _renamed(self, missing: Iterable[Wanted], old: Callable[[Wanted], list[Place]]) -> None:
         """One whose name is not registered takes the entity of its old name, also from who has it by that name now."""
         todo = deque(missing)
         moved: set[Wanted] = set()
         while todo:
             one = todo.popleft()
-            if one.renamed_from is None and one.moved_from is None:
-                continue
-            found = self._at(one, (old_device(one), one.renamed_from or one.name), taken=True)
+            places = (self._at(one, place, taken=True) for place in old(one))
+            found = next((entity for entity in places if entity is not None), None)
             if found is None:
                 continue
             before = self._taken.get(found.id)
@@ -134,20 +133,25 @@ def _place_of(one: Wanted) -> Place:
     return one.parent.id or "", one.name
 
 
-def _no_old_device(_: Wanted) -> None:
-    return None
+def _old_names(one: Wanted) -> list[Place]:
+    return [(None, one.renamed_from)] if one.renamed_from is not None else []
 
 
-def _old_device(devices: Sequence[Device | Gateway | Sensor]) -> Callable[[Wanted], str | None]:
-    """The id of the device that a sensor was on; an id that nothing has when there is no such device."""
-    ids = {device.id: device.id for device in devices}
-    names = {device.name: device.id for device in devices}
-    names |= {device.declared_name: device.id for device in devices if device.declared_name}
+def _old_places(gateway: Wanted, devices: Iterable[Entity]) -> Callable[[Wanted], list[Place]]:
+    """Where a sensor of the gateway may have been: it may have been renamed already and not moved, or the reverse."""
+    ids: dict[str | None, str | None] = {}
+    for declared in gateway.parts:
+        ids |= {declared.renamed_from: declared.id, declared.name: declared.id}
+    for device in devices:
+        ids |= {device.declared_name: device.id, device.name: device.id}
+    ids |= {device.id: device.id for device in devices}
 
-    def find(sensor: Wanted) -> str | None:
-        if sensor.moved_from is None:
-            return sensor.parent.id or "" if sensor.parent is not None else None
-        return ids.get(sensor.moved_from) or names.get(sensor.moved_from) or ""
+    def find(sensor: Wanted) -> list[Place]:
+        here = sensor.parent.id if sensor.parent is not None else None
+        on = [here] if sensor.moved_from is None else [ids.get(sensor.moved_from), here]
+        called = [sensor.name] if sensor.renamed_from is None else [sensor.renamed_from, sensor.name]
+        places = [(device, name) for device in on if device is not None for name in called]
+        return [place for place in places if place != (here, sensor.name)]
 
     return find
 
