@@ -1,4 +1,4 @@
-"""`python -m ferry.sandbox`: both clouds on this machine."""
+"""`ferry-sandbox`, or `python -m ferry.sandbox`: both clouds on this machine."""
 
 import sys
 
@@ -9,7 +9,7 @@ def main() -> None:
     try:
         app.run(settings.read())
     except (ValueError, OSError) as problem:
-        sys.stderr.write(f"ferry.sandbox: {problem}\n")
+        sys.stderr.write(f"ferry-sandbox: {problem}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import get_args
 
@@ -34,6 +35,7 @@ def read(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         prog="ferry-sandbox",
         description="Thing+ and ADI OtoSense on this machine, for tests of their clients.",
     )
+    parser.add_argument("--version", action="version", version=_version())
     parser.add_argument("--host", default=given("HOST", Settings.host))
     parser.add_argument("--port", type=int, default=given("PORT", str(Settings.port)), help="0: any free one")
     parser.add_argument("--state-dir", type=Path, default=given("STATE_DIR"), help="keep state on disk here")
@@ -70,3 +72,10 @@ def read(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         found.most_points,
         msgspec.convert(shown, SeriesFormat),
     )
+
+
+def _version() -> str:
+    try:
+        return f"ferry-sandbox {version('ferry-sandbox')}"
+    except PackageNotFoundError:  # an image has the code alone
+        return "ferry-sandbox"
