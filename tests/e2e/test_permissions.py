@@ -96,6 +96,8 @@ async def a_dead_letter_replayed_and_discarded(alice, operator):
     await alice.jetstream().publish(subjects.sensor_series(GATEWAY, "unknown"), reading(0))
     await eventually(lambda: dead(operator), what="the dead letter")
     number = (await dead(operator))[0]
+    counted = await ask(operator, subjects.TELEMETRY_DEAD_COUNT)
+    assert (counted["total"], counted["byReason"]) == (1, {"unknown_sensor": 1})
     await ask(operator, subjects.TELEMETRY_DEAD_GET, id=number)
     await ask(operator, subjects.TELEMETRY_DEAD_REPLAY, id=number)
     await eventually(lambda: dead(operator), what="the dead letter once more")
@@ -131,6 +133,20 @@ async def a_reading_purged_while_it_waits(alice, operator, harness):
         return not await parked()
 
     await eventually(forgotten, what="a purged reading forgotten")
+
+
+async def paused_and_resumed(alice, operator, sandbox, sensor, number):
+    pause = {"gateway": GATEWAY, "sensor": sensor}
+    assert (await ask(operator, subjects.TELEMETRY_LANES_PAUSE, **pause, reason="a test"))["items"]
+    await alice.jetstream().publish(subjects.sensor_series(GATEWAY, sensor), reading(number))
+
+    async def waits():
+        state = await ask(operator, subjects.TELEMETRY_STATE_GET)
+        return state["paused"] and state["replicas"][0].get("parked")
+
+    await eventually(waits, what="a reading of a paused sensor")
+    assert (await ask(operator, subjects.TELEMETRY_LANES_RESUME, **pause))["items"] == []
+    await delivered(sandbox, sensor, number)
 
 
 async def seen_waiting(bus, alice, operator, sandbox, sensor, number):
@@ -178,7 +194,7 @@ async def credentials_refused(alice, harness, sandbox, sensor):
     events = await harness.subscribe(subjects.event("auth", "credentials", "refused"))
     await sandbox.post("/admin/credentials", {"tenant": "demo", "password": "changed"})
     await sandbox.post("/admin/revoke")
-    await alice.jetstream().publish(subjects.sensor_series(GATEWAY, sensor), reading(3))
+    await alice.jetstream().publish(subjects.sensor_series(GATEWAY, sensor), reading(4))
 
     await events.next_msg(timeout=20)
     await sandbox.post("/admin/credentials", {"tenant": "demo", "password": PASSWORD})
@@ -192,7 +208,8 @@ async def journey(suite, bus, sandbox, operator, alice, harness, page_of):
     await eventually(lambda: dead(operator), what="a dead letter for the console")
     await shown(page_of, sensor)
     await a_reading_purged_while_it_waits(alice, operator, harness)
-    await seen_waiting(bus, alice, operator, sandbox, sensor, 1)
+    await paused_and_resumed(alice, operator, sandbox, sensor, 1)
+    await seen_waiting(bus, alice, operator, sandbox, sensor, 2)
     assert (await ask(operator, subjects.OTOSENSE_SENSORS_LIST))["items"] == []
     await told_before_a_crash(harness, await claimed_and_connected(operator, sandbox, "0000S111A"))
     await ask(operator, subjects.AUTH_STATE_GET)
@@ -210,7 +227,7 @@ async def journey(suite, bus, sandbox, operator, alice, harness, page_of):
     file.write_text(file.read_text() + NEW_ACKS)
     await bus.restart()  # auth makes its memory bucket again
     await eventually(lambda: reconnected(alice, operator, harness), what="all connected again")
-    await seen_waiting(bus, alice, operator, sandbox, sensor, 2)
+    await seen_waiting(bus, alice, operator, sandbox, sensor, 3)
     await claimed_and_connected(operator, sandbox, "0000S222B")
     await credentials_refused(alice, harness, sandbox, sensor)
 

@@ -1,8 +1,8 @@
 """What telemetry answers: its state, and the dead letters."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ferry.contract.dead import Reason
 from ferry.contract.ids import EntityId
@@ -62,9 +62,94 @@ class PartitionState(Message):
     oldest_age_ms: int | None = None
 
 
+class Pause(Message):
+    """What an operator has paused: a sensor, a gateway, or all where neither is named. `at` in Unix ms."""
+
+    gateway: str | None = None
+    sensor: str | None = None
+    at: int
+    reason: str = ""
+
+
+class Pauses(Message):
+    items: list[Pause]
+
+
+class ResumeLanes(Request):
+    """A sensor of a gateway, all of a gateway, or `all`."""
+
+    gateway: EntityId | None = None
+    sensor: EntityId | None = None
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if self.all == (self.gateway is not None):
+            raise ValueError("name a gateway, or all: one of the two")
+        if self.sensor is not None and self.gateway is None:
+            raise ValueError("a sensor needs its gateway")
+        return self
+
+
+class PauseLanes(ResumeLanes):
+    """Their readings wait in the stream until they are resumed; none is lost while the stream has room."""
+
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class LaneFailing(Message):
+    """`events.telemetry.lane.failing`: a sensor's requests fail for a while. `since` in Unix ms."""
+
+    gateway: str
+    sensor: str | None = None
+    since: int
+    detail: str
+
+
+class LaneRecovered(Message):
+    """`events.telemetry.lane.recovered`: the cloud takes the sensor's readings again."""
+
+    gateway: str
+    sensor: str | None = None
+    failed_ms: int
+
+
+class LanesPaused(Message):
+    """`events.telemetry.lanes.paused` and `.resumed`: by an operator."""
+
+    gateway: str | None = None
+    sensor: str | None = None
+    reason: str = ""
+
+
+class CloudPaused(Message):
+    """`events.telemetry.cloud.paused`: this replica sends probes alone, because of `cause`."""
+
+    replica: str
+    cause: str
+
+
+class CloudResumed(Message):
+    """`events.telemetry.cloud.resumed`."""
+
+    replica: str
+    paused_ms: int
+
+
+class StreamFilling(Message):
+    """`events.telemetry.stream.filling`: `ratio` of its bytes to the most that it may have."""
+
+    stream: str
+    ratio: float
+
+
 class State(Message):
     replicas: list[Presence]
     partitions: list[PartitionState]
+    paused: list[Pause] = []
+    """By operators."""
+    outside: int = 0
+    """Messages whose subject is in no partition, not yet dead-lettered."""
     waiting: int
     """Messages in FERRY_READINGS."""
     waiting_bytes: int
@@ -85,6 +170,14 @@ class DeadFilter(Request):
     after: int = 0
     """Only later dead letters than this one: a page's `next`."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class DeadCount(Message):
+    """How many dead letters match, and by reason; `complete` is false where not all could be looked at in time."""
+
+    total: int
+    by_reason: dict[str, int]
+    complete: bool = True
 
 
 class DeadChoice(DeadFilter):

@@ -83,11 +83,12 @@ OTOSENSE_FOLLOW = Stream(
 TOKENS = Bucket("ferry-tokens", "memory", max_bytes=4 * MIB)
 REGISTRY = Bucket("ferry-registry", "file", max_bytes=512 * MIB, expires=True)
 OTOSENSE = Bucket("ferry-otosense", "file", max_bytes=128 * MIB)
+TELEMETRY = Bucket("ferry-telemetry", "file", max_bytes=MIB)
 
 OTOSENSE_FOLLOWER = Consumer("otosense-follow", OTOSENSE_FOLLOW.name, ack_wait_s=30)
 
 STREAMS = (READINGS, DEAD, EVENTS, OTOSENSE_FOLLOW)
-BUCKETS = (TOKENS, REGISTRY, OTOSENSE)
+BUCKETS = (TOKENS, REGISTRY, OTOSENSE, TELEMETRY)
 CONSUMERS = (OTOSENSE_FOLLOWER,)
 
 

@@ -12,9 +12,11 @@ from nats.aio.msg import Msg
 
 from ferry.contract import subjects
 from ferry.contract.telemetry import Presence
+from ferry.runtime.events import Events
 from ferry.runtime.service import Service
 from ferry.runtime.tokens import Tokens
 from ferry.telemetry import handlers
+from ferry.telemetry.dead_letters.count import DeadLetterCounts
 from ferry.telemetry.dead_letters.store import DeadLetters
 from ferry.telemetry.dead_letters.writer import NatsDeadLetters
 from ferry.telemetry.delivery.cloud.client import thingplus
@@ -23,7 +25,9 @@ from ferry.telemetry.delivery.cloud.traced import TracedCloud, Traces
 from ferry.telemetry.delivery.ports import Cloud
 from ferry.telemetry.delivery.series import Traced
 from ferry.telemetry.operators import metrics
+from ferry.telemetry.operators.events import Watch
 from ferry.telemetry.operators.fill import Fill
+from ferry.telemetry.operators.pauses import PauseDocument
 from ferry.telemetry.operators.state import StateReader
 from ferry.telemetry.registration.bucket import RegistryBucket
 from ferry.telemetry.replica import Announce, Ports, Replica
@@ -57,16 +61,21 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         ports = await _ports(service, settings, name, seen, clock)
         replica = Replica(name, ports, settings.telemetry, spans)
         partitions = await ports.consumers.partitions()
+        events = Events(service.jetstream, "telemetry")
+        pauses = PauseDocument(service.jetstream, replica.paused, events)
         state = StateReader(
-            *(service.jetstream, ports.consumers, replica.replicas, replica.observer, partitions),
+            *(service.jetstream, ports.consumers, replica.replicas, replica.observer, partitions, pauses),
             now_ms=clock.now_ms,
         )
-        handlers.serve(service, state, DeadLetters(service.jetstream))
+        letters = DeadLetters(service.jetstream)
+        handlers.serve(service, state, letters, DeadLetterCounts(service.nats, letters), pauses)
         fill = Fill(service.jetstream)
         metrics.observe(service.seen.meter, replica.observer.presence, fill.ratios)
         await _hear(service.nats, replica)
         service.background(fill.watch(), "fill")
         service.background(clock.watch(service.nats), "bus-clock")
+        service.background(pauses.watch(), "pauses")
+        service.background(Watch(replica, events, fill.ratios).run(), "events")
         service.background(replica.run(partitions), "replica")
         _calm_collector()
         try:

@@ -3,20 +3,32 @@
 from ferry.contract import subjects
 from ferry.contract.telemetry import (
     DeadChoice,
+    DeadCount,
     DeadDone,
     DeadFilter,
     DeadId,
     DeadLetter,
     DeadList,
+    PauseLanes,
+    Pauses,
+    ResumeLanes,
     State,
     StateRequest,
 )
 from ferry.runtime.service import Service
+from ferry.telemetry.dead_letters.count import DeadLetterCounts
 from ferry.telemetry.dead_letters.store import DeadLetters
+from ferry.telemetry.operators.pauses import PauseDocument
 from ferry.telemetry.operators.state import StateReader
 
 
-def serve(service: Service, state: StateReader, letters: DeadLetters) -> None:
+def serve(
+    service: Service,
+    state: StateReader,
+    letters: DeadLetters,
+    counts: DeadLetterCounts,
+    pauses: PauseDocument,
+) -> None:
     async def get_state(_: StateRequest) -> State:
         return await state.read()
 
@@ -32,6 +44,18 @@ def serve(service: Service, state: StateReader, letters: DeadLetters) -> None:
     async def discard_dead(request: DeadChoice) -> DeadDone:
         return await letters.discard(request)
 
+    async def count_dead(request: DeadFilter) -> DeadCount:
+        return await counts.count(request)
+
+    async def pause_lanes(request: PauseLanes) -> Pauses:
+        return await pauses.pause(request)
+
+    async def resume_lanes(request: ResumeLanes) -> Pauses:
+        return await pauses.resume(request)
+
+    service.serve(subjects.TELEMETRY_LANES_PAUSE, PauseLanes, pause_lanes)
+    service.serve(subjects.TELEMETRY_LANES_RESUME, ResumeLanes, resume_lanes)
+    service.serve(subjects.TELEMETRY_DEAD_COUNT, DeadFilter, count_dead)
     service.serve(subjects.TELEMETRY_STATE_GET, StateRequest, get_state)
     service.serve(subjects.TELEMETRY_DEAD_LIST, DeadFilter, list_dead)
     service.serve(subjects.TELEMETRY_DEAD_GET, DeadId, get_dead)

@@ -18,8 +18,10 @@ from ferry.telemetry.delivery.series import SeriesForwarder, Traced
 from ferry.telemetry.delivery.status import StatusForwarder
 from ferry.telemetry.forwarding.accept import Acceptor
 from ferry.telemetry.forwarding.admit import Admission
+from ferry.telemetry.forwarding.backlog_reader import BacklogReader
 from ferry.telemetry.forwarding.series_runner import SeriesRunner
 from ferry.telemetry.forwarding.status_runner import StatusRunner
+from ferry.telemetry.lanes.pauses import PausedLanes
 from ferry.telemetry.lanes.times import TimeBounds
 from ferry.telemetry.operators.errors import LastErrors
 from ferry.telemetry.operators.presence import Observer
@@ -61,6 +63,8 @@ class Replica:
         self._ports = ports
         self._settings = settings
         self.errors = LastErrors()
+        self.now_ms = ports.now_ms
+        self.paused = PausedLanes()
         self.gate = Gate(
             Limiter(settings.concurrency_max),
             Breaker(settings.breaker_open_s, settings.breaker_open_max_s, settings.pause_max_s),
@@ -104,10 +108,14 @@ class Replica:
         implied = ImpliedStatus(self.requests, registered, ports.now_ms) if settings.imply_status else None
         forwarder = SeriesForwarder(self.requests, settings.put_max_points, settings.put_max_bytes, traced)
         series = SeriesRunner(
-            *(forwarder, registered, in_flight, ports.stored, admission, self.gate, implied),
+            *(forwarder, registered, in_flight, BacklogReader(in_flight, ports.stored, admission)),
+            *(self.gate, implied),
+            paused=self.paused,
             linger_s=settings.linger_s,
         )
-        statuses = StatusRunner(self.statuses, registered, in_flight, ports.stored, admission, self.gate)
+        statuses = StatusRunner(
+            *(self.statuses, registered, in_flight, ports.stored, admission, self.gate), paused=self.paused
+        )
         return Acceptor(in_flight, admission, series, statuses, absent, settings.lane_messages)
 
     async def run(self, partitions: list[int]) -> None:

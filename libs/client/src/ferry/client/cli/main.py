@@ -11,6 +11,7 @@ from ferry.client.cli.fleet.imports import import_
 from ferry.client.cli.operations.auth import auth
 from ferry.client.cli.operations.dead import dead
 from ferry.client.cli.operations.doctor import doctor
+from ferry.client.cli.operations.lanes import lanes
 from ferry.client.cli.operations.status import status
 from ferry.client.cli.otosense import otosense
 from ferry.client.cli.publish import publish
@@ -29,7 +30,7 @@ def ferry() -> None:
 for command in (
     *(validate, plan, apply, import_, export, schema),
     *(sites, gateways, devices, sensors),
-    *(publish, status, doctor, dead, auth, otosense, asyncapi),
+    *(publish, status, doctor, lanes, dead, auth, otosense, asyncapi),
     *(context, topology),
 ):
     ferry.add_command(command)

@@ -39,7 +39,7 @@ class DeadLetters:
         """A page ends at `limit` letters, at PAGE_BYTES or after PAGE_S; `next` says where the next one begins."""
         items: list[DeadLetter] = []
         size, last, ends = 0, wanted.after, time.monotonic() + PAGE_S
-        async for letter, matches in self._scanned(wanted):
+        async for letter, matches in self.scanned(wanted):
             if matches:
                 shown = _fitting(letter)
                 size += _size(shown)
@@ -111,7 +111,7 @@ class DeadLetters:
                 "no-dead-letter", 404, f"there is no dead letter {number}", field="id"
             ) from None
 
-    async def _scanned(self, wanted: DeadFilter) -> AsyncIterator[tuple[DeadLetter, bool]]:
+    async def scanned(self, wanted: DeadFilter) -> AsyncIterator[tuple[DeadLetter, bool]]:
         """Each letter under the filter's subject up to `until`, and whether it is not older than `since`."""
         subject = f"{PREFIX}.dead.{wanted.reason or '*'}.{wanted.gateway or '*'}.{wanted.sensor or '*'}"
         after = wanted.after

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from ferry.clouds.thingplus.paths import status_path
 from ferry.contract.subjects import Address
 from ferry.telemetry.clock import NowMs
+from ferry.telemetry.delivery.outcome import Ask
 from ferry.telemetry.delivery.ports import Answer
-from ferry.telemetry.delivery.requests import Ask, Requests
+from ferry.telemetry.delivery.requests import Requests
 from ferry.telemetry.delivery.status import NOT_ON, Expired, status_body
 from ferry.telemetry.lanes.health import LaneHealth
 from ferry.telemetry.lanes.status_lane import VALID_INTERVALS, StatusLane

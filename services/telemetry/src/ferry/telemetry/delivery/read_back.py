@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from ferry.clouds.thingplus.answers import Reply
 from ferry.clouds.thingplus.series import MOST_POINTS, Series, Value, read_series, series_query
+from ferry.telemetry.delivery.outcome import Ask, Outcome
 from ferry.telemetry.delivery.ports import Answer
-from ferry.telemetry.delivery.requests import Ask, Outcome, Requests
+from ferry.telemetry.delivery.requests import Requests
 from ferry.telemetry.lanes.health import LaneHealth
 from ferry.telemetry.lanes.queued import QueuedPoint
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Literal
 
 from ferry.clouds.thingplus.answers import Kind, Reply, read_reply
 from ferry.telemetry.clock import NowMs
 from ferry.telemetry.delivery.entities import Entities, Gone
 from ferry.telemetry.delivery.limits.gate import Gate
+from ferry.telemetry.delivery.outcome import PLAIN, Ask, Call, Outcome
 from ferry.telemetry.delivery.ports import Answer, Bearer, Cloud, NoToken, Tokens, Unreachable
 from ferry.telemetry.delivery.retries import OPEN_BACK_OFF_S, RetryPolicy
 from ferry.telemetry.lanes.health import LaneHealth
@@ -22,46 +22,11 @@ DEFER_S = 1.0
 """A wait from this long on is given back to the lane where memory is short."""
 TOO_MANY_REQUESTS = 429
 
-OutcomeKind = Literal["delivered", "past_time", "refused", "too_large", "gone", "exhausted", "deferred"]
-
-
-@dataclass(slots=True)
-class Outcome:
-    """`past_time`, `refused` and `too_large` speak of what was sent; `gone` of its sensor or gateway.
-
-    `deferred`: nothing is decided, and the lane should wait `wait_s` without keeping memory.
-    """
-
-    kind: OutcomeKind
-    refusal: Reply | None = None
-    attempts: int = 1
-    answer: Answer | None = None
-    gone: Gone | None = None
-    wait_s: float = 0.0
-
-
 _OF_THE_READING: dict[Kind, Literal["past_time", "refused", "too_large"]] = {
     Kind.PAST_TIME: "past_time",
     Kind.READING: "refused",
     Kind.TOO_LARGE: "too_large",
 }
-
-Call = Callable[[str], Awaitable[Answer]]
-"""One request with this Authorization header. Raises Unreachable."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """`understood`: whether a 2xx says what was asked for; another is tried again.
-
-    `once`: a refusal of the entity is the answer, as where it has no status yet.
-    """
-
-    understood: Callable[[Answer], bool] = lambda _: True
-    once: bool = False
-
-
-PLAIN = Ask()
 
 
 class Requests:
@@ -89,20 +54,10 @@ class Requests:
         self._entities = Entities(cloud)
         self._loop = asyncio.get_running_loop()
 
-    async def put(
-        self, health: LaneHealth, path: str, body: bytes, check_lease: Callable[[], None]
-    ) -> Outcome:
-        """Sends until the cloud has decided. Raises LeaseLost when the partition was lost meanwhile."""
-
-        async def call(bearer: str) -> Answer:
-            return await self.cloud.put(path, body, bearer)
-
-        return await self.until_decided(health, call, check_lease)
-
     async def until_decided(
         self, health: LaneHealth, call: Call, check_lease: Callable[[], None], ask: Ask = PLAIN
     ) -> Outcome:
-        """Raises LeaseLost."""
+        """Asks until the cloud has decided. Raises LeaseLost when the partition was lost meanwhile."""
         rejected_once = False
         since = self._loop.time()
         while True:
@@ -172,6 +127,7 @@ class Requests:
     ) -> Outcome:
         """What a failure that may pass means for the lane: gone, exhausted, or another attempt after a wait."""
         self.retries += 1
+        health.last_words = reply.words
         self._errors.note(self._now_ms(), f"{health.key}: {reply.words}")
         retry_after_s = answer.retry_after_s if isinstance(answer, Answer) else None
         self.gate.leave_failed(

@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager
 
 from ferry.clouds.thingplus.paths import series_path
 from ferry.contract.dead import Reason
+from ferry.telemetry.delivery.outcome import Outcome
+from ferry.telemetry.delivery.ports import Answer
 from ferry.telemetry.delivery.read_back import Deferred, Unverified, read_back
-from ferry.telemetry.delivery.requests import Outcome, Requests
+from ferry.telemetry.delivery.requests import Requests
 from ferry.telemetry.lanes.queued import QueuedPoint, body_of, chunks
 from ferry.telemetry.lanes.series_lane import SeriesLane
 from ferry.telemetry.lanes.values import same_value
@@ -43,7 +45,7 @@ class SeriesForwarder:
                 if not chunk:
                     continue
             with self._traced(chunk):
-                outcome = await self._requests.put(lane.health, path, body_of(chunk), check_lease)
+                outcome = await self._put(lane, path, body_of(chunk), check_lease)
             if outcome.kind == "delivered":
                 lane.delivered(chunk)
                 _finish(chunk, settle)
@@ -59,7 +61,15 @@ class SeriesForwarder:
                 left += lane.halve(chunk, too_large=outcome.kind == "too_large")
             else:
                 lane.found_bad()
-                _fail(chunk, cause_of(outcome), settle)
+                fail(chunk, cause_of(outcome), settle)
+
+    async def _put(
+        self, lane: SeriesLane, path: str, body: bytes, check_lease: Callable[[], None]
+    ) -> Outcome:
+        async def call(bearer: str) -> Answer:
+            return await self._requests.cloud.put(path, body, bearer)
+
+        return await self._requests.until_decided(lane.health, call, check_lease)
 
     async def _compare(
         self,
@@ -74,7 +84,7 @@ class SeriesForwarder:
             there = await read_back(self._requests, lane.health, path, points, check_lease)
         except Unverified as error:
             status = error.refusal.status if error.refusal else None
-            _fail(points, Cause(Reason.UNVERIFIED, error.words, status, error.attempts), settle)
+            fail(points, Cause(Reason.UNVERIFIED, error.words, status, error.attempts), settle)
             return []
         newest = there.newest
         rest: list[QueuedPoint] = []
@@ -91,7 +101,7 @@ class SeriesForwarder:
                 detail = f"the cloud is at {newest} already and " + (
                     "has another value for" if point.time in there.points else "does not have"
                 )
-                _fail([point], Cause(Reason.OUT_OF_ORDER, f"{detail} time {point.time}", 400), settle)
+                fail([point], Cause(Reason.OUT_OF_ORDER, f"{detail} time {point.time}", 400), settle)
         lane.raise_last(newest)
         return rest
 
@@ -102,7 +112,8 @@ def _finish(points: list[QueuedPoint], settle: Settle) -> None:
             settle(delivery)
 
 
-def _fail(points: list[QueuedPoint], cause: Cause, settle: Settle) -> None:
+def fail(points: list[QueuedPoint], cause: Cause, settle: Settle) -> None:
+    """None of them can be delivered, for this cause."""
     for point in points:
         for delivery in point.fail(cause):
             settle(delivery)

@@ -8,6 +8,7 @@ from ferry.telemetry.delivery.read_back import Deferred
 from ferry.telemetry.delivery.status import StatusForwarder
 from ferry.telemetry.forwarding.admit import Admission
 from ferry.telemetry.forwarding.quarantine import Quarantine
+from ferry.telemetry.lanes.pauses import PausedLanes
 from ferry.telemetry.lanes.status_lane import StatusLane
 from ferry.telemetry.registration.ports import SensorState
 from ferry.telemetry.registration.registered import Registered
@@ -18,6 +19,8 @@ from ferry.telemetry.stream.ports import LeaseLost, StoredMessages, StreamUnavai
 
 ROOM_S = 0.02
 UNAVAILABLE_S = 1.0
+PAUSED_S = 1.0
+"""How often a paused lane looks whether it was resumed."""
 
 
 class StatusRunner:
@@ -29,6 +32,7 @@ class StatusRunner:
         stored: StoredMessages,
         admission: Admission,
         gate: Gate,
+        paused: PausedLanes,
     ) -> None:
         self._forwarder = forwarder
         self._registered = registered
@@ -36,6 +40,7 @@ class StatusRunner:
         self._stored = stored
         self._admission = admission
         self._gate = gate
+        self._paused = paused
 
     def start(self, partition: Partition, lane: StatusLane) -> None:
         lane.running = True
@@ -69,6 +74,8 @@ class StatusRunner:
     async def _step(self, partition: Partition, lane: StatusLane) -> bool:
         """Whether the entity is registered; sends its latest status if so. Raises LeaseLost and Deferred."""
         partition.check_new_work()
+        if self._paused.has(lane.address):
+            raise Deferred(PAUSED_S)
         cause = await self._not_registered(partition, lane)
         await self._read_again(partition, lane)
         if lane.waiting is None:

@@ -17,6 +17,8 @@ class LaneHealth:
     """Until it works again, one more failure is enough."""
     failing_alone_s: float = 0.0
     """How long it has failed while others got through."""
+    last_words: str = ""
+    """What the cloud last said."""
     refused_since: float | None = None
     """Since when the cloud refuses its entity."""
 

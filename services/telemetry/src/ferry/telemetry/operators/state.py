@@ -6,6 +6,7 @@ from nats.js.errors import NotFoundError
 from ferry.contract import topology
 from ferry.contract.telemetry import PartitionState, State
 from ferry.telemetry.clock import NowMs
+from ferry.telemetry.operators.pauses import PauseDocument
 from ferry.telemetry.operators.presence import Observer
 from ferry.telemetry.stream.ports import Consumers, Holder
 from ferry.telemetry.stream.replicas import Replicas
@@ -23,6 +24,7 @@ class StateReader:
         replicas: Replicas,
         observer: Observer,
         partitions: list[int],
+        pauses: PauseDocument,
         now_ms: NowMs,
     ) -> None:
         self._jetstream = jetstream
@@ -31,6 +33,7 @@ class StateReader:
         self._replicas = replicas
         self._observer = observer
         self._partitions = partitions
+        self._pauses = pauses
 
     async def read(self) -> State:
         readings = (await self._jetstream.stream_info(topology.READINGS.name)).state
@@ -46,6 +49,8 @@ class StateReader:
         return State(
             replicas=[self._observer.presence(), *self._replicas.others()],
             partitions=partitions,
+            paused=self._pauses.items,
+            outside=holders.get(topology.OUTSIDE, NOBODY).undelivered,
             waiting=readings.messages,
             waiting_bytes=readings.bytes,
             dead=dead.state.messages,

@@ -22,7 +22,7 @@ from ferry.client.cli.terminal import (
 from ferry.contract import subjects
 from ferry.contract.dead import Reason
 from ferry.contract.problems import ProblemError
-from ferry.contract.telemetry import DeadChoice, DeadDone, DeadFilter, DeadId, DeadLetter, DeadList
+from ferry.contract.telemetry import DeadChoice, DeadCount, DeadDone, DeadFilter, DeadId, DeadLetter, DeadList
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -84,6 +84,28 @@ def list_(as_json: bool, **given: Any) -> None:
     )
     if found.next is not None:
         say(f"more: --after {found.next}")
+
+
+@dead.command()
+@_filters
+@as_json
+def count(as_json: bool, **given: Any) -> None:
+    """Count dead letters, by reason."""
+    wanted = _parse(DeadFilter, given)
+
+    async def work(bus: Bus) -> DeadCount:
+        return await bus.ask(subjects.TELEMETRY_DEAD_COUNT, wanted, DeadCount)
+
+    counted = on_bus(work)
+    if as_json:
+        print_json(counted)
+        return
+    print_table(("reason", "dead letters"), sorted(counted.by_reason.items()))
+    say(
+        f"{counted.total} in all"
+        if counted.complete
+        else f"at least {counted.total}: there are too many to look at"
+    )
 
 
 @dead.command()
