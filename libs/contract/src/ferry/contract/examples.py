@@ -62,6 +62,7 @@ MOTOR = otosense.Sensor(
     polls=3,
     story=(otosense.Step(at=NOW, what="claimed"), otosense.Step(at=NOW + 190_000, what="connected")),
 )
+PAUSE = telemetry.Pause(gateway=GATEWAY.id, sensor=SENSOR.id, at=NOW, reason="recalibration")
 LETTER = telemetry.DeadLetter(
     id=17,
     reason=dead.Reason.INVALID_VALUE,
@@ -220,6 +221,18 @@ OPERATIONS: dict[str, tuple[BaseModel, BaseModel]] = {
             dead_max_bytes=536_870_912,
         ),
     ),
+    subjects.TELEMETRY_LANES_PAUSE: (
+        telemetry.PauseLanes(gateway=GATEWAY.id, sensor=SENSOR.id, reason="recalibration"),
+        telemetry.Pauses(items=[PAUSE]),
+    ),
+    subjects.TELEMETRY_LANES_RESUME: (
+        telemetry.ResumeLanes(gateway=GATEWAY.id, sensor=SENSOR.id),
+        telemetry.Pauses(items=[]),
+    ),
+    subjects.TELEMETRY_DEAD_COUNT: (
+        telemetry.DeadFilter(gateway=GATEWAY.id),
+        telemetry.DeadCount(total=1, by_reason={LETTER.reason: 1}),
+    ),
     subjects.TELEMETRY_DEAD_LIST: (
         telemetry.DeadFilter(gateway=GATEWAY.id, limit=10),
         telemetry.DeadList(items=[LETTER]),
@@ -276,5 +289,26 @@ EVENTS: dict[str, BaseModel] = {
     ),
     subjects.event("auth", "token", "ending"): auth.TokenEnding(
         cloud="thingplus", generation=12, expires_at=NOW, detail="no answer from the cloud"
+    ),
+    subjects.event("telemetry", "lane", "failing"): telemetry.LaneFailing(
+        gateway=GATEWAY.id, sensor=SENSOR.id, since=NOW, detail="500 text/html: not Thing+'s"
+    ),
+    subjects.event("telemetry", "lane", "recovered"): telemetry.LaneRecovered(
+        gateway=GATEWAY.id, sensor=SENSOR.id, failed_ms=92_000
+    ),
+    subjects.event("telemetry", "lanes", "paused"): telemetry.LanesPaused(
+        gateway=GATEWAY.id, sensor=SENSOR.id, reason="recalibration"
+    ),
+    subjects.event("telemetry", "lanes", "resumed"): telemetry.LanesPaused(
+        gateway=GATEWAY.id, sensor=SENSOR.id
+    ),
+    subjects.event("telemetry", "cloud", "paused"): telemetry.CloudPaused(
+        replica="telemetry-1", cause="503 SERVICE_UNAVAILABLE"
+    ),
+    subjects.event("telemetry", "cloud", "resumed"): telemetry.CloudResumed(
+        replica="telemetry-1", paused_ms=61_000
+    ),
+    subjects.event("telemetry", "stream", "filling"): telemetry.StreamFilling(
+        stream="FERRY_READINGS", ratio=0.81
     ),
 }
