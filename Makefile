@@ -80,6 +80,10 @@ fleet-life: env ## 5,200 entities from birth to an import on a fresh registry, k
 bench: env ## measure the cost of a reading's journey
 	$(BIN)/python tests/bench/cost.py
 
+.PHONY: contract
+contract: env ## write docs/asyncapi.json and the tables of docs/contract.md from libs/contract
+	$(BIN)/python scripts/contract_docs.py
+
 .PHONY: format
 format: env ## format and mend what lint can mend
 	$(BIN)/ruff check --fix .

@@ -23,19 +23,25 @@ class NewDevice(Request):
 
     name: Name
     model: str | None = None
+    """A device model of the gateway's model. Without it, the only one."""
     req_id: EntityId | None = None
+    """The id to have, where it must be a certain one."""
 
 
 class NewSensor(Request):
     """A sensor that comes with its gateway. Without `reqId`, its name says which sensor of the device it is."""
 
     device_id: EntityId
+    """The device that it is on."""
     name: Name
     type: str
+    """Such as `temperature`: one of the device model's."""
     driver_name: str | None = None
     model: str | None = None
     category: str | None = None
+    """The three above: without them, what the device model has for the type."""
     req_id: EntityId | None = None
+    """The id to have, where it must be a certain one."""
 
 
 class RegisterGateway(Request):
@@ -46,9 +52,13 @@ class RegisterGateway(Request):
 
     name: Name
     site_id: str | None = None
+    """Without it, the account's only site."""
     model: str | None = None
+    """The gateway model. Without it, the registry's setting."""
     report_interval: ReportInterval | None = None
+    """In ms. Without it, the model's."""
     req_id: EntityId | None = None
+    """The id to have, where it must be a certain one."""
     devices: list[NewDevice] = []
     sensors: list[NewSensor] = []
 
@@ -67,10 +77,12 @@ class RegisterGateway(Request):
 
 class RegisterDevice(NewDevice):
     owner: EntityId
+    """The gateway's id."""
 
 
 class RegisterSensor(NewSensor):
     owner: EntityId
+    """The gateway's id."""
 
 
 class RefusedPart(Message):
@@ -95,6 +107,7 @@ class OwnedId(Request):
     """A device or sensor, by its gateway and its own id."""
 
     owner: EntityId
+    """The gateway's id."""
     id: EntityId
 
 
@@ -107,23 +120,28 @@ class _Change(Request):
 
 
 class UpdateGateway(_Change):
-    """What is left out stays as it is; the same in the two below."""
+    """What is left out stays as it is."""
 
     id: EntityId
     name: Name | None = None
     report_interval: ReportInterval | None = None
+    """In ms."""
 
 
 class UpdateDevice(_Change):
+    """What is left out stays as it is."""
+
     owner: EntityId
+    """The gateway's id."""
     id: EntityId
     name: Name | None = None
 
 
 class UpdateSensor(_Change):
-    """`deviceId` moves the sensor to another device of its gateway."""
+    """What is left out stays as it is. `deviceId` moves the sensor to another device of its gateway."""
 
     owner: EntityId
+    """The gateway's id."""
     id: EntityId
     name: Name | None = None
     device_id: EntityId | None = None
