@@ -134,7 +134,7 @@ def resolved(document: Json, schema: Any) -> Json:
         for part in schema["$ref"].removeprefix("#/").split("/"):
             found = found[part]
         schema = found
-    return schema
+    return dict(schema)
 
 
 def _alternatives(schema: Json) -> list[Any]:

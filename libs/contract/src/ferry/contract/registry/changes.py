@@ -54,7 +54,7 @@ class RegisterGateway(Request):
     site_id: str | None = None
     """Without it, the account's only site."""
     model: str | None = None
-    """The gateway model. Without it, the registry's setting."""
+    """The gateway model. Without it, 52, Thing+'s open one."""
     report_interval: ReportInterval | None = None
     """In ms. Without it, the model's."""
     req_id: EntityId | None = None
