@@ -52,7 +52,7 @@ def validate(file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(file), "mistakes": [], **counts})
     else:
-        say(f"{file}: {', '.join(f'{count} {noun}' for noun, count in counts.items())}")
+        say(f"{file}: {', '.join(f'{noun}: {count}' for noun, count in counts.items())}")
 
 
 @click.command()
@@ -164,7 +164,8 @@ def _apply(found: Plan, at_once: int, *, prune: bool) -> Applied:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console(), transient=True) as progress:
+    screen = console()
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("", total=applying.items(found, prune=prune))
 
         async def work(bus: Bus) -> Applied:

@@ -34,7 +34,8 @@ def import_(gateway: str | None, restart: bool, as_json: bool) -> None:
 
 def _import(gateway: str | None, *, restart: bool) -> Imported:
     columns = (SpinnerColumn(), TextColumn("importing: {task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console(), transient=True) as progress:
+    screen = console()
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("asking the cloud", total=None)
 
         def tell(total: Imported) -> None:

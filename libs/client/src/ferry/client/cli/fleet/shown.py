@@ -34,8 +34,13 @@ class Names:
         if owner := owner_of(one):
             above.append(self._gateways.get(owner, owner))
         if isinstance(one, Sensor):
-            above.append(self._devices.get((one.owner, one.device_id), one.device_id))
+            above.append(self.device_of(one))
         return "/".join([*above, one.name])
+
+    def device_of(self, one: Entity) -> str:
+        """The name of the device that a sensor is on."""
+        device = one.device_id if isinstance(one, Sensor) else ""
+        return self._devices.get((owner_of(one), device), device)
 
 
 def show_mistakes(error: MistakesError) -> None:
@@ -88,7 +93,8 @@ def question(plan: Plan, *, prune: bool) -> str:
         parts.append(
             f"retire {plan.retired} ({_counted(plan.retire)}; Thing+ deletes them and their readings)"
         )
-    return f"{' and '.join(parts)}?".capitalize()
+    asked = " and ".join(parts)
+    return f"{asked[:1].upper()}{asked[1:]}?"
 
 
 def _counted(retirements: Iterable[Retirement]) -> str:
@@ -187,8 +193,12 @@ def _change_as_json(one: Change, names: Names) -> dict[str, Any]:
 
 
 def _changed(change: Change, names: Names) -> str:
-    fields = ", ".join(f"{name} {there!r} → {ours!r}" for name, (there, ours) in change.fields.items())
-    return f"{change.wanted.noun} {names.of(change.entity)}{_id(change.entity.id)}: {fields}"
+    fields = [
+        f"{name} {there!r} → {ours!r}" for name, (there, ours) in change.fields.items() if name != "deviceId"
+    ]
+    if "deviceId" in change.fields and change.wanted.parent is not None:
+        fields.append(f"device {names.device_of(change.entity)!r} → {change.wanted.parent.name!r}")
+    return f"{change.wanted.noun} {names.of(change.entity)}{_id(change.entity.id)}: {', '.join(fields)}"
 
 
 def _along(one: Retirement) -> str:
