@@ -14,7 +14,6 @@ RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/ferry \
 COPY libs/ libs/
 COPY services/ services/
 COPY examples/ examples/
-COPY scripts/make_publisher.py scripts/
 # Ours after theirs: a change of code leaves the layer of dependencies alone. A namespace is copied, not built.
 RUN site="$(/opt/ferry/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
     case "${SERVICE}" in \
@@ -27,7 +26,7 @@ RUN site="$(/opt/ferry/bin/python -c 'import sysconfig; print(sysconfig.get_path
     if [ "${SERVICE}" = client ]; then \
       mkdir -p "$site/ferry_client-${VERSION}.dist-info" /opt/ferry/share/ferry \
       && printf 'Metadata-Version: 2.1\nName: ferry-client\nVersion: %s\n' "${VERSION}" >"$site/ferry_client-${VERSION}.dist-info/METADATA" \
-      && cp -r examples scripts/make_publisher.py /opt/ferry/share/ferry/; \
+      && cp -r examples /opt/ferry/share/ferry/; \
     fi
 
 FROM ${PYTHON}

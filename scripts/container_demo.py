@@ -1,7 +1,7 @@
 """The demo through the containers: `scripts/container_demo.py`, after `scripts/build_images.py`.
 
 Every service runs read-only, as nobody, without capabilities, on a network of its own, against a nats-server with
-the configuration and permissions of deploy/nats; publishers use accounts that scripts/make_publisher.py makes. All of
+the configuration and permissions of deploy/nats; publishers use accounts that `ferry publisher` makes. All of
 it is removed at the end. `NATS_IMAGE` names another image of nats-server, `DEMO_SECONDS` the length (10 unless set).
 """
 
@@ -21,10 +21,10 @@ from pathlib import Path
 from build_images import SERVICES, tag
 from container_engine import Engine, NoEngineError, cpu_s, find, process_status
 from demo import play, summary, tracks
-from make_publisher import make
 from ready import until_ready
 from suite import SANDBOX_ACCOUNT, free_port
 
+from ferry.client.publishers import Folder, add
 from ferry.client.settings import NatsSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,7 +95,7 @@ def start_nats(stage: Stage) -> tuple[int, NatsSettings]:
     """The port on this machine, and who publishes the example's gateways."""
     config, seeds = stage.folder / "nats", stage.folder / "publisher"
     shutil.copytree(ROOT / "deploy" / "nats", config)
-    make("weather", sorted({track.gateway for track in tracks()}), config / "publishers", seeds)
+    add(Folder(config / "publishers"), "weather", sorted({track.gateway for track in tracks()}), seeds)
     port = free_port()
     stage.run(
         *("nats", NATS_IMAGE, "--detach", "--publish", f"127.0.0.1:{port}:4222"),

@@ -90,7 +90,7 @@ def test_what_is_healthy_is_ready(services):
         if name in SERVICES:
             assert "healthcheck" not in service, "the image's own"
         if "build" in service and service.get("healthcheck") == {"disable": True}:
-            assert name in {"topology", "ferry", "make-publisher"}, name
+            assert name in {"topology", "ferry", "publisher"}, name
     assert "8090/healthz" in str(services["sandbox"]["healthcheck"]["test"])
 
 

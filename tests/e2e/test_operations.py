@@ -69,9 +69,12 @@ async def run(block, env):
     return said
 
 
-async def carol(bus, folder):
-    """Whether the server takes carol's key, and a reading of hers."""
-    seed = (bus.folder / folder / "FERRY_NATS__NKEY_SEED").read_text()
+def seed_of_carol(bus):
+    return (bus.folder / "carol" / "FERRY_NATS__NKEY_SEED").read_text()
+
+
+async def carol(bus, seed):
+    """Whether the server takes this key of carol's, and a reading of hers."""
     client = Client()
     try:
         await client.connect(bus.url, nkeys_seed_str=seed, inbox_prefix="_INBOX_carol", allow_reconnect=False)
@@ -108,11 +111,13 @@ async def test_every_command_does_what_the_page_says(
     assert "id: gateway-0" in (bus.folder / "fleet.yaml").read_text()
     await run(dead, env)
     assert (await nats_client.jetstream().stream_info("FERRY_DEAD")).state.messages == 0
-    await eventually(lambda: carol(bus, "carol"), what="a reading of carol's")
+    old = seed_of_carol(bus)
+    await eventually(lambda: carol(bus, old), what="a reading of carol's")
     said, _ = await asyncio.gather(run(streams, env), run(anew, env))
     assert "restart every replica of telemetry" in said
-    await eventually(lambda: carol(bus, "carol-2"), what="a reading by carol's new key")
-    assert not await carol(bus, "carol")
+    new = seed_of_carol(bus)
+    await eventually(lambda: carol(bus, new), what="a reading by carol's new key")
+    assert not await carol(bus, old)
 
 
 async def test_a_cold_copy_of_the_store_brings_the_dead_letters_back(bus, nats_client, tmp_path):

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import certificates
-from make_publisher import make
+
+from ferry.client.publishers import Folder, add
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy" / "nats"
 USERS = ("sys", "topology", "auth", "registry", "telemetry", "otosense", "operator", "console")
@@ -38,7 +39,7 @@ def lay_out(folder: Path, *, harness: bool = True) -> Path:
     conf = folder / "conf"
     shutil.copytree(DEPLOY, conf, dirs_exist_ok=True)
     for name, gateways in PUBLISHERS.items():
-        make(name, gateways, conf / "publishers", folder / "secrets" / name, mqtt=name in MQTT)
+        add(Folder(conf / "publishers"), name, gateways, folder / "secrets" / name, mqtt=name in MQTT)
     for file, port in (("mqtt.conf", 8883), ("websocket.conf", 8443)):
         change(conf / file, f"port: {port}", f'listen: "{LOOPBACK}:-1"')  # a free one, which the log names
     if harness:
