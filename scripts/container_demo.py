@@ -21,12 +21,18 @@ from pathlib import Path
 from build_images import SERVICES, tag
 from container_engine import Engine, NoEngineError, cpu_s, find, process_status
 from demo import play, summary, tracks
+<<<<<<< HEAD
+=======
+from make_publisher import make
+from ports import Ports
+>>>>>>> fd82845 (fix(suite): no port twice, a taken port is said, nothing is laid on somebody else's server)
 from ready import until_ready
-from suite import SANDBOX_ACCOUNT, free_port
+from suite import SANDBOX_ACCOUNT
 
 from ferry.client.publishers import Folder, add
 from ferry.client.settings import NatsSettings
 
+PORTS = Ports()
 ROOT = Path(__file__).resolve().parent.parent
 NATS_IMAGE = os.environ.get("NATS_IMAGE") or "docker.io/library/nats:2.15"
 NATS_USERS = ("sys", "topology", *SERVICES, "operator")
@@ -95,8 +101,13 @@ def start_nats(stage: Stage) -> tuple[int, NatsSettings]:
     """The port on this machine, and who publishes the example's gateways."""
     config, seeds = stage.folder / "nats", stage.folder / "publisher"
     shutil.copytree(ROOT / "deploy" / "nats", config)
+<<<<<<< HEAD
     add(Folder(config / "publishers"), "weather", sorted({track.gateway for track in tracks()}), seeds)
     port = free_port()
+=======
+    make("weather", sorted({track.gateway for track in tracks()}), config / "publishers", seeds)
+    port = PORTS.free()
+>>>>>>> fd82845 (fix(suite): no port twice, a taken port is said, nothing is laid on somebody else's server)
     stage.run(
         *("nats", NATS_IMAGE, "--detach", "--publish", f"127.0.0.1:{port}:4222"),
         *("--volume", f"{config}:/etc/nats:ro", "--tmpfs", "/data:rw,size=512m,mode=1777"),
@@ -139,7 +150,7 @@ def start_ferry(stage: Stage) -> None:
         env={**settings, "FERRY_NATS__USER": "topology"},
         command=("topology",),
     )
-    port = free_port()
+    port = PORTS.free()
     os.environ["SANDBOX_URL"] = f"http://127.0.0.1:{port}"
     stage.run(
         *("sandbox", tag("sandbox"), "--detach", "--publish", f"127.0.0.1:{port}:8090"),
@@ -152,7 +163,7 @@ def start_ferry(stage: Stage) -> None:
     sealing = {**SANDBOX_ACCOUNT, "FERRY_AUTH__ENCRYPTION_KEY": secrets.token_hex(32)}
     only = {"auth": sealing, "console": {"FERRY_CONSOLE__TOKENS__DEMO": secrets.token_hex(32)}}
     for name in SERVICES:
-        port = free_port()
+        port = PORTS.free()
         os.environ[f"READY_{name.upper()}"] = f"http://127.0.0.1:{port}/readyz"
         known = {**password[name], **only.get(name, {})}
         stage.run(

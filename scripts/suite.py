@@ -4,6 +4,8 @@ Real clouds are taken from the environment or `.env`; without them the sandbox p
 """
 
 import argparse
+import fcntl
+import json
 import os
 import secrets
 import shlex
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 from honcho.manager import Manager
+from ports import HOST, PortError, Ports
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = Path(os.environ.get("RUN_DIR", ROOT / ".run"))
@@ -33,12 +36,6 @@ SANDBOX_ACCOUNT = {
 }
 URLS = ("FERRY_THINGPLUS__URL", "FERRY_OTOSENSE__URL")
 SECRET_WORDS = ("SECRET", "PASSWORD", "KEY", "SEED", "USERNAME", "CLIENT_ID", "TOKENS")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def settings() -> dict[str, str]:
@@ -57,33 +54,49 @@ def public(environment: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def bus(ferry: dict[str, str], home: Path) -> Iterator[None]:
+def bus(ferry: dict[str, str], home: Path, ports: Ports) -> Iterator[None]:
     """A nats-server of our own, unless one is named: there before all others and gone after them."""
     if "FERRY_NATS__URL" in ferry:
         yield
         return
-    port = os.environ.get("NATS_PORT") or str(free_port())
-    ferry["FERRY_NATS__URL"] = f"nats://127.0.0.1:{port}"
-    where = ["-a", "127.0.0.1", "-p", port, "-js", "-sd", str(home / "nats"), "-l", str(home / "nats.log")]
+    port = ports.named("NATS_PORT", os.environ.get("NATS_PORT"))
+    ferry["FERRY_NATS__URL"] = f"nats://{HOST}:{port}"
+    name = f"ferry-suite-{os.getpid()}-{secrets.token_hex(4)}"
+    where = ["-a", HOST, "-p", str(port), "-n", name]
+    kept = ["-js", "-sd", str(home / "nats"), "-l", str(home / "nats.log")]
     # a session of its own: a Ctrl-C is for the services first
-    server = subprocess.Popen([str(BIN / "nats-server"), *where], start_new_session=True)
+    server = subprocess.Popen([str(BIN / "nats-server"), *where, *kept], start_new_session=True)
     try:
-        wait_for(server, int(port))
+        wait_for(server, port, name)
         yield
     finally:
         server.terminate()
         server.wait(timeout=10)
 
 
-def wait_for(server: subprocess.Popen[bytes], port: int) -> None:
+def wait_for(server: subprocess.Popen[bytes], port: int, name: str) -> None:
+    """Until the server of this name answers: streams are not laid on anybody else's."""
     for _ in range(200):
         if server.poll() is not None:
             sys.exit(f"nats-server ended with {server.returncode}: see nats.log in {RUN}")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if (answers := name_of_server(port)) == name:
+            return
+        if answers is not None:
+            sys.exit(
+                f"port {port} belongs to another NATS server ({answers!r}): set NATS_PORT to another one"
+            )
         time.sleep(0.05)
     sys.exit(f"nats-server does not listen on port {port}")
+
+
+def name_of_server(port: int) -> str | None:
+    """What a NATS server says first is `INFO {…}`. None when nothing listens."""
+    try:
+        with socket.create_connection((HOST, port), timeout=2) as connection:
+            said = connection.makefile("rb").readline(64 * 1024)
+            return str(json.loads(said.removeprefix(b"INFO "))["server_name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def lay_topology(ferry: dict[str, str]) -> None:
@@ -98,16 +111,27 @@ def chosen(*, demo: bool) -> tuple[dict[str, str], Path]:
     ferry.setdefault("FERRY_LOG__FORMAT", "console")
     ferry.setdefault("FERRY_LOG__LEVEL", "warning" if demo else "info")
     home = RUN / ("demo" if demo else "run")
+    keep_others_out(home)
     if demo:
         shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
     return ferry, home
 
 
-def console_settings(ferry: dict[str, str], home: Path) -> dict[str, str]:
+def keep_others_out(home: Path) -> None:
+    """Until this process ends: a second suite in this folder would take the first one's files away."""
+    RUN.mkdir(parents=True, exist_ok=True)
+    lock = os.open(home.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit(f"suite: another one runs in {home}: end it first, or set RUN_DIR to another folder")
+
+
+def console_settings(ferry: dict[str, str], home: Path, ports: Ports) -> dict[str, str]:
     """What the console alone is given: who may sign in. Without anybody, one token for this run, in a file."""
     given = {key: value for key, value in ferry.items() if key.startswith("FERRY_CONSOLE__")}
-    port = given.get("FERRY_CONSOLE__PORT") or str(free_port())
+    port = str(ports.named("FERRY_CONSOLE__PORT", given.get("FERRY_CONSOLE__PORT")))
     ferry["CONSOLE_URL"] = f"http://127.0.0.1:{port}"
     chosen = {"FERRY_CONSOLE__HOST": "127.0.0.1", **given, "FERRY_CONSOLE__PORT": port}
     if any(key.startswith(("FERRY_CONSOLE__TOKENS", "FERRY_CONSOLE__PROXIES")) for key in given):
@@ -119,7 +143,7 @@ def console_settings(ferry: dict[str, str], home: Path) -> dict[str, str]:
     return {**chosen, "FERRY_CONSOLE__TOKENS__YOU": token}
 
 
-def build(ferry: dict[str, str], home: Path, *, demo: bool) -> tuple[Manager, Path]:
+def build(ferry: dict[str, str], home: Path, ports: Ports, *, demo: bool) -> tuple[Manager, Path]:
     manager = Manager()
     base = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
     base["PYTHONUNBUFFERED"] = "1"
@@ -129,14 +153,14 @@ def build(ferry: dict[str, str], home: Path, *, demo: bool) -> tuple[Manager, Pa
 
     python = [sys.executable, "-m"]
     if demo or not any(ferry.get(url) for url in URLS):
-        port = os.environ.get("SANDBOX_PORT") or str(free_port())
+        port = str(ports.named("SANDBOX_PORT", os.environ.get("SANDBOX_PORT")))
         sandbox = f"http://127.0.0.1:{port}"
         ferry |= {**SANDBOX_ACCOUNT, URLS[0]: f"{sandbox}/v2", URLS[1]: f"{sandbox}/otosense"}
         ferry["SANDBOX_URL"] = sandbox
         add("sandbox", [*python, "ferry.sandbox", "--port", port], {})
-    only = {"auth": ferry, "console": console_settings(ferry, home)}
+    only = {"auth": ferry, "console": console_settings(ferry, home, ports)}
     for service in SERVICES:
-        port = str(free_port())
+        port = str(ports.free())
         ferry[f"READY_{service.upper()}"] = f"http://127.0.0.1:{port}/readyz"
         seen = {**public(ferry), **only.get(service, {})}
         seen = {**seen, "FERRY_HEALTH__PORT": port, "FERRY_HEALTH__HOST": "127.0.0.1"}
@@ -152,11 +176,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", action="store_true")
     demo = parser.parse_args().demo
+    ports = Ports()
     ferry, home = chosen(demo=demo)
-    with bus(ferry, home):
-        lay_topology(ferry)
-        manager, result = build(ferry, home, demo=demo)
-        manager.loop()
+    try:
+        with bus(ferry, home, ports):
+            lay_topology(ferry)
+            manager, result = build(ferry, home, ports, demo=demo)
+            manager.loop()
+    except PortError as error:
+        sys.exit(f"suite: {error}")
     if demo and result.exists():
         print(result.read_text().strip(), flush=True)
     code = manager.returncode or 0
