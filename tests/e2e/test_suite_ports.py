@@ -53,8 +53,12 @@ def test_no_port_is_handed_to_two_suites(tmp_path):
         suites = [
             stack.enter_context(subprocess.Popen(command, cwd=ROOT / "scripts", **pipes)) for _ in range(2)
         ]
-        given = [port for one in suites for port in one.stdout.readline().split()]
+        given = []
         for one in suites:
+            assert one.stdout
+            given += one.stdout.readline().split()
+        for one in suites:
+            assert one.stdin
             one.stdin.close()
     assert len(set(given)) == len(given) == 400
 
