@@ -21,11 +21,7 @@ from pathlib import Path
 from build_images import SERVICES, tag
 from container_engine import Engine, NoEngineError, cpu_s, find, process_status
 from demo import play, summary, tracks
-<<<<<<< HEAD
-=======
-from make_publisher import make
 from ports import Ports
->>>>>>> fd82845 (fix(suite): no port twice, a taken port is said, nothing is laid on somebody else's server)
 from ready import until_ready
 from suite import SANDBOX_ACCOUNT
 
@@ -101,13 +97,8 @@ def start_nats(stage: Stage) -> tuple[int, NatsSettings]:
     """The port on this machine, and who publishes the example's gateways."""
     config, seeds = stage.folder / "nats", stage.folder / "publisher"
     shutil.copytree(ROOT / "deploy" / "nats", config)
-<<<<<<< HEAD
     add(Folder(config / "publishers"), "weather", sorted({track.gateway for track in tracks()}), seeds)
-    port = free_port()
-=======
-    make("weather", sorted({track.gateway for track in tracks()}), config / "publishers", seeds)
     port = PORTS.free()
->>>>>>> fd82845 (fix(suite): no port twice, a taken port is said, nothing is laid on somebody else's server)
     stage.run(
         *("nats", NATS_IMAGE, "--detach", "--publish", f"127.0.0.1:{port}:4222"),
         *("--volume", f"{config}:/etc/nats:ro", "--tmpfs", "/data:rw,size=512m,mode=1777"),
