@@ -133,23 +133,35 @@ def test_an_export_leaves_out_what_the_portal_deleted():
     assert shown["gateways"][0]["devices"][0]["sensors"][0]["id"] == "s1"
 
 
+def many(form):
+    """10,000 sensors."""
+    places = [(f"G{g}", f"S {s}", f"s-{g}-{s}") for g in range(100) for s in range(100)]
+    if form == "csv":
+        rows = [f"{gateway},R,{name},{sensor},temperature" for gateway, name, sensor in places]
+        return "\n".join(["gateway,device,sensor,sensorId,type", *rows])
+    lines = ["gateways:"]
+    for number, (gateway, name, sensor) in enumerate(places):
+        if number % 100 == 0:
+            lines += [f"- name: {gateway}", "  devices:", "  - name: R", "    sensors:"]
+        if form == "flow":
+            lines.append(f"    - {{name: {name}, id: {sensor}, type: temperature}}")
+        else:
+            fields = {"name": name, "type": "temperature", "id": sensor, "driverName": "openApiSensor"}
+            fields |= {"model": "openApiTemp", "category": "sensor"}
+            written = [f"{field}: {value}" for field, value in fields.items()]
+            lines += [f"    - {written[0]}", *(f"      {one}" for one in written[1:])]
+    return "\n".join(lines)
+
+
 @pytest.mark.alone
-@pytest.mark.parametrize("name", ["fleet.yaml", "fleet.csv"])
-def test_ten_thousand_sensors_are_checked_within_a_second(tmp_path, name):
-    if name.endswith("csv"):
-        rows = [f"G{g},R,S {s},s-{g}-{s},temperature" for g in range(100) for s in range(100)]
-        text = "\n".join(["gateway,device,sensor,sensorId,type", *rows])
-    else:
-        text = "gateways:\n"
-        for g in range(100):
-            text += f"  - name: G{g}\n    devices:\n      - name: R\n        sensors:\n"
-            for s in range(100):
-                text += f"          - {{name: 'S {s}', id: s-{g}-{s}, type: temperature}}\n"
-    (tmp_path / name).write_text(text)
+@pytest.mark.parametrize("form", ["flow", "block", "csv"])
+def test_ten_thousand_sensors_are_checked_within_a_second(tmp_path, form):
+    path = tmp_path / ("fleet.csv" if form == "csv" else "fleet.yaml")
+    path.write_text(many(form))
     took_s = []
     for _ in range(3):
         begun = time.process_time()
-        found = read(tmp_path / name)
+        found = read(path)
         check_offline(found)
         took_s.append(time.process_time() - begun)
     assert len(list(found.each("sensor"))) == 10_000

@@ -11,18 +11,15 @@ from functools import lru_cache
 import yaml
 from pydantic.alias_generators import to_camel
 
-from ferry.client.fleet.file.formats import yaml_words
+from ferry.client.fleet.file.formats.yaml_nodes import TAG, composed, place
 from ferry.client.fleet.file.mistakes import Mistake, MistakesError, Path
 
-MOST_DEPTH = 100
-"""libyaml's composer crashes the process at some thousands; a fleet file needs ten."""
 MOST_NODES = 5_000_000
 """Aliases of aliases can stand for more than any memory has."""
 IGNORED = "x-"
 """Keys that begin with it are for anchors, and whatever else a person keeps there."""
-_TAG = "tag:yaml.org,2002:"
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_PLAIN_TAGS = {_TAG + name for name in ("int", "float", "bool", "null", "timestamp", "value", "merge", "str")}
+_PLAIN_TAGS = {TAG + name for name in ("int", "float", "bool", "null", "timestamp", "value", "merge", "str")}
 
 _Entries = dict[str, tuple[yaml.Node, yaml.Node]]
 
@@ -43,7 +40,7 @@ class YamlSource:
         self._entries: dict[int, _Entries] = {}
         self._made: dict[int, tuple[object, int]] = {}
         self._open: set[int] = set()
-        self._root = self._composed(text)
+        self._root = composed(file, text)
         self.data = self._plain(self._root)[0]
 
     def place(self, path: Path, *, key: bool = False) -> tuple[int, int]:
@@ -53,7 +50,7 @@ class YamlSource:
             if found is None:
                 break
             key_node, node = found
-        return _place(key_node if key else node)
+        return place(key_node if key else node)
 
     def written(self, path: Path) -> str | None:
         node = self._root
@@ -63,29 +60,6 @@ class YamlSource:
                 return None
             node = found[1]
         return str(node.value) if isinstance(node, yaml.ScalarNode) else None
-
-    def _composed(self, text: str) -> yaml.Node:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        try:
-            depth = 0
-            for event in yaml.parse(text, Loader=loader):
-                if isinstance(event, yaml.CollectionStartEvent):
-                    depth += 1
-                    if depth > MOST_DEPTH:
-                        raise MistakesError(
-                            self.file, [Mistake(*_place(event), f"more than {MOST_DEPTH} levels deep")]
-                        )
-                elif isinstance(event, yaml.CollectionEndEvent):
-                    depth -= 1
-            root = yaml.compose(text, Loader=loader)
-        except yaml.YAMLError as error:
-            raise MistakesError(self.file, yaml_words.of(error, text)) from None
-        if root is None or root.tag == _TAG + "null":
-            raise MistakesError(
-                self.file, [Mistake(1, 1, "the file is empty: it declares at least `gateways: []`")]
-            )
-        node: yaml.Node = root
-        return node
 
     def _step(self, node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
         if isinstance(node, yaml.MappingNode) and isinstance(step, str):
@@ -112,7 +86,7 @@ class YamlSource:
         return data, size
 
     def _sequence(self, node: yaml.Node) -> tuple[object, int]:
-        self._check_tag(node, _TAG + "seq")
+        self._check_tag(node, TAG + "seq")
         made, size = [], 1
         for item in node.value:
             data, items = self._plain(item)
@@ -121,7 +95,7 @@ class YamlSource:
         return made, size
 
     def _mapping(self, node: yaml.Node) -> tuple[object, int]:
-        self._check_tag(node, _TAG + "map")
+        self._check_tag(node, TAG + "map")
         entries = self._entries_of(node)
         made, size = {}, 1
         for name, (_, value) in entries.items():
@@ -136,12 +110,12 @@ class YamlSource:
         entries: _Entries = {}
         merged: list[yaml.Node] = []
         for key, value in node.value:
-            if key.tag == _TAG + "merge":
+            if key.tag == TAG + "merge":
                 merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
             elif not isinstance(key, yaml.ScalarNode):
                 self._note(key, "a key is a word; this one is a list or a mapping")
             elif (name := _camel(key.value)) in entries:
-                first = _place(entries[name][0])
+                first = place(entries[name][0])
                 self._note(key, f"{key.value} comes twice, first in line {first[0]}: keep one of them")
             else:
                 entries[name] = (key, value)
@@ -156,32 +130,27 @@ class YamlSource:
 
     def _scalar(self, node: yaml.Node) -> object:
         text: str = node.value
-        if node.tag == _TAG + "str":
+        if node.tag == TAG + "str":
             return text
-        if node.tag == _TAG + "null":
+        if node.tag == TAG + "null":
             return None
-        if node.tag == _TAG + "int" and _DECIMAL.fullmatch(text) and len(text) < 20:  # noqa: PLR2004 - 64 bits
+        if node.tag == TAG + "int" and _DECIMAL.fullmatch(text) and len(text) < 20:  # noqa: PLR2004 - 64 bits
             return int(text)
         if node.tag not in _PLAIN_TAGS:
-            self._note(node, f"tags have no meaning here: leave {node.tag.replace(_TAG, '!!')} out")
+            self._note(node, f"tags have no meaning here: leave {node.tag.replace(TAG, '!!')} out")
         return Unquoted(text)
 
     def _check_tag(self, node: yaml.Node, usual: str) -> None:
         if node.tag != usual:
-            self._note(node, f"tags have no meaning here: leave {node.tag.replace(_TAG, '!!')} out")
+            self._note(node, f"tags have no meaning here: leave {node.tag.replace(TAG, '!!')} out")
 
     def _note(self, node: yaml.Node, text: str) -> None:
-        self.mistakes.append(Mistake(*_place(node), text))
+        self.mistakes.append(Mistake(*place(node), text))
 
     def _stop(self, node: yaml.Node, text: str) -> MistakesError:
-        return MistakesError(self.file, [*self.mistakes, Mistake(*_place(node), text)])
+        return MistakesError(self.file, [*self.mistakes, Mistake(*place(node), text)])
 
 
 @lru_cache(maxsize=1024)
 def _camel(name: str) -> str:
     return to_camel(name) if "_" in name else name
-
-
-def _place(node: yaml.Node | yaml.Event) -> tuple[int, int]:
-    mark = node.start_mark
-    return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)

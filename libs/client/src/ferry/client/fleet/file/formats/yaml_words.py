@@ -9,8 +9,6 @@ from ferry.client.fleet.file.mistakes import Mistake
 _TAB = re.compile(r"^ *\t", re.MULTILINE)
 _WORDS = {
     "mapping values are not allowed": "two colons in one line: put a text that has `: ` in it into quotes",
-    "another document": "a second document begins: a fleet is one, without `---` inside",
-    "undefined alias": "an alias (`*name`) of no anchor (`&name`) before it",
     "unexpected end of stream.*quoted": "a quote that is opened here is never closed",
     "flow (sequence|mapping|node)": "a comma is missing before this, or a `[` or `{` is not closed",
     "block (mapping|collection)": "this line is not indented like the ones that it belongs to",
