@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 from certificates import self_signed
-from guide_client import demo_at
+from guide_client import demo_at, other_at
 from sandbox_process import started
 
 
@@ -45,6 +45,54 @@ def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
         assert demo.call("PUT", series, {"value": "3", "time": 3}).status_code == 200
         fleet = requests.get(f"{url}/admin/fleet", timeout=10).json()
         assert [each["sensorId"] for each in fleet["otosense"]] == ["S-NEVER-1"]
+
+
+def test_tokens_and_sessions_survive_kill_9_and_the_revoked_stay_revoked(tmp_path: Path) -> None:
+    def status(session: requests.Session, method: str, path: str) -> int:
+        return session.request(method, url + path, json={}, timeout=10).status_code
+
+    grant = {"grant_type": "client_credentials"}
+    with started("--port", "0", "--state-dir", str(tmp_path)) as (url, process):
+        demo, other = demo_at(url), other_at(url)
+        demo.login()
+        other.login()
+        asked = requests.post(f"{url}/otosense/oauth/token", auth=demo.otosense, data=grant, timeout=10)
+        login = {"loginId": demo.username, "password": demo.credentials()["password"]}
+        browsers = [requests.Session() for _ in range(2)]
+        for browser in browsers:
+            assert browser.post(f"{url}/v2/login", json=login, timeout=10).status_code == 200
+        assert status(browsers[1], "POST", "/v2/logout") == 200
+        closed = dict(browsers[1].cookies)
+        requests.post(f"{url}/admin/revoke", json={"tenant": "other", "cloud": "thingplus"}, timeout=10)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+
+    for _ in range(2):  # the second start reads what the first one rewrote
+        with started("--port", "0", "--state-dir", str(tmp_path)) as (url, process):
+            assert status(demo.http, "GET", "/v2/gateways") == 200
+            refused = other.http.get(f"{url}/v2/gateways", timeout=10)
+            assert (refused.status_code, refused.json()["message"]) == (401, "invalid token")
+            headers = {"Authorization": f"Bearer {asked.json()['access_token']}"}
+            assert requests.get(f"{url}/otosense/sensors/S-1", headers=headers, timeout=10).status_code == 404
+            assert status(browsers[0], "GET", "/v2/users/me") == 200
+            with requests.Session() as again:
+                again.cookies.update(closed)
+                assert status(again, "GET", "/v2/users/me") == 401
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+    for session in (demo.http, other.http, *browsers):
+        session.close()
+
+
+def test_an_expired_token_is_still_said_to_have_expired_after_a_restart(tmp_path: Path) -> None:
+    with started("--port", "0", "--state-dir", str(tmp_path)) as (url, _):
+        requests.post(f"{url}/admin/tokens", json={"thingplus_ttl_s": 0.01}, timeout=10)
+        demo = demo_at(url)
+        demo.login()
+    with started("--port", "0", "--state-dir", str(tmp_path)) as (url, _):
+        refused = demo.http.get(f"{url}/v2/gateways", timeout=10)
+        assert (refused.status_code, refused.json()["message"]) == (401, "jwt expired")
+        demo.http.close()
 
 
 def test_a_scenario_plays_from_the_start(tmp_path: Path) -> None:

@@ -57,19 +57,12 @@ class Sandbox:
         recorder = Recorder()
         accounts = Accounts(loaded.thingplus, self.clock.now_ms())
         sensors = Sensors(loaded.otosense.connect, self.clock)
-        self.state = State(store or Store(), accounts, sensors)
         self._thingplus_tokens = ThingPlusDesk(accounts, self.clock)
         self._otosense_tokens = OtoSenseDesk(loaded.otosense, self.clock)
+        tokens = (self._thingplus_tokens, self._otosense_tokens)
+        self.state = State(store or Store(), accounts, sensors, *tokens)
         self._oauth = OAuth(accounts, self._thingplus_tokens, self.clock)
-        self.control = Control(
-            self.clock,
-            self.faults,
-            recorder,
-            self.state,
-            self._thingplus_tokens,
-            self._otosense_tokens,
-            self.series_format,
-        )
+        self.control = Control(self.clock, self.faults, recorder, self.state, self.series_format)
         self._live = Live(self.control)
         self._course = course
         self.routes = [
@@ -111,6 +104,7 @@ class Sandbox:
         """Notes every change from now on."""
         self.control.journal = journal
         self.state.store.note = self._oauth.note = self.state.sensors.note = journal.note
+        self._thingplus_tokens.note = self._otosense_tokens.note = journal.note
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

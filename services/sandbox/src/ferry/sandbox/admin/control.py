@@ -10,10 +10,8 @@ from ferry.sandbox.clock import Clock
 from ferry.sandbox.faults.armed import Faults
 from ferry.sandbox.fixtures import Plan, UserState
 from ferry.sandbox.otosense.sensors import DELAYS_S
-from ferry.sandbox.otosense.tokens import TokenDesk as OtoSenseDesk
 from ferry.sandbox.state.changes import State
 from ferry.sandbox.state.journal import Journal
-from ferry.sandbox.thingplus.accounts.tokens import TokenDesk as ThingPlusDesk
 from ferry.sandbox.thingplus.fleet.entities import NEVER, Gateway, Sensor, Status
 from ferry.sandbox.thingplus.reading.formats import SeriesFormat, Shape, Times, Values
 from ferry.sandbox.web.refusal import RefusalError
@@ -55,8 +53,6 @@ class Control:
         faults: Faults,
         recorder: Recorder,
         state: State,
-        thingplus: ThingPlusDesk,
-        otosense: OtoSenseDesk,
         series_format: SeriesFormat,
     ) -> None:
         self.clock = clock
@@ -64,8 +60,8 @@ class Control:
         self.recorder = recorder
         self.journal: Journal | None = None
         self._state = state
-        self._thingplus = thingplus
-        self._otosense = otosense
+        self._thingplus = state.thingplus_tokens
+        self._otosense = state.otosense_tokens
         self._series_format = series_format
 
     def points(self, tenant: str | None) -> dict[str, Any]:

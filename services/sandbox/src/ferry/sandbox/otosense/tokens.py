@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 from ferry.sandbox.clock import Clock
 from ferry.sandbox.fixtures import OtoSenseClient, OtoSenseFixture, OtoSenseTenant
+from ferry.sandbox.state.note import Note, nothing_noted
 from ferry.sandbox.web.refusal import RefusalError
 
 DEFAULT_TTL_S = 3600.0
@@ -36,7 +37,9 @@ class TokenDesk:
         self.rules = TokenRules()
         self.issued = 0
         self._clock = clock
-        self._grants: dict[str, Grant] = {}
+        self.grants: dict[str, Grant] = {}
+        """By token, also those that have expired."""
+        self.note: Note = nothing_noted
 
     def token(self, authorization: str, given: dict[str, Any]) -> dict[str, Any]:
         """Raises RefusalError: 400 for another grant, 401 for credentials that nobody has."""
@@ -48,9 +51,9 @@ class TokenDesk:
         tenant, client = found
         token = _opaque()
         expires_at_s = self._clock.now_s() + self.rules.ttl_s
-        while len(self._grants) >= MOST_GRANTS:
-            del self._grants[next(iter(self._grants))]
-        self._grants[token] = Grant(tenant.name, client.id, expires_at_s)
+        grant = Grant(tenant.name, client.id, expires_at_s)
+        self.keep_token(token, grant)
+        self.note("grant", {"token": token, "grant": grant})
         self.issued += 1
         answer: dict[str, Any] = {"token_type": "bearer", "access_token": token}
         if self.rules.expires_in:
@@ -58,21 +61,27 @@ class TokenDesk:
             answer["expires_in"] = str(life) if self.rules.expires_in_as_string else life
         return answer | {"scope": f"service.sms tenant.tid.{tenant.name} role.standard"}
 
+    def keep_token(self, token: str, grant: Grant) -> None:
+        while len(self.grants) >= MOST_GRANTS:
+            del self.grants[next(iter(self.grants))]
+        self.grants[token] = grant
+
     def tenant_of(self, authorization: str) -> str:
-        found = self._grants.get(authorization.partition(" ")[2])
+        found = self.grants.get(authorization.partition(" ")[2])
         return found.tenant if found else ""
 
     def bearer(self, authorization: str) -> Grant:
         kind, _, token = authorization.partition(" ")
-        found = self._grants.get(token) if kind.lower() == "bearer" else None
+        found = self.grants.get(token) if kind.lower() == "bearer" else None
         if found is None or found.expires_at_s <= self._clock.now_s():
             raise RefusalError(401, {"message": "Unauthorized"}, {"WWW-Authenticate": "Bearer"})
         return found
 
     def revoke(self, tenant: str | None) -> int:
-        gone = [token for token, grant in self._grants.items() if tenant in {None, grant.tenant}]
+        gone = [token for token, grant in self.grants.items() if tenant in {None, grant.tenant}]
         for token in gone:
-            del self._grants[token]
+            del self.grants[token]
+        self.note("revoked", {"cloud": "otosense", "tenant": tenant})
         return len(gone)
 
     def _client(self, candidates: list[tuple[str, str]]) -> tuple[OtoSenseTenant, OtoSenseClient] | None:

@@ -11,7 +11,11 @@ import msgspec
 from ferry.sandbox.fixtures import AuthClient
 from ferry.sandbox.otosense.sensors import Sensor as OtoSenseSensor
 from ferry.sandbox.otosense.sensors import Sensors
+from ferry.sandbox.otosense.tokens import Grant
+from ferry.sandbox.otosense.tokens import TokenDesk as OtoSenseDesk
 from ferry.sandbox.thingplus.accounts.tenants import Accounts
+from ferry.sandbox.thingplus.accounts.tokens import Principal
+from ferry.sandbox.thingplus.accounts.tokens import TokenDesk as ThingPlusDesk
 from ferry.sandbox.thingplus.fleet.entities import Device, Gateway, Sensor, Series, Status
 from ferry.sandbox.thingplus.fleet.store import Store
 
@@ -40,15 +44,27 @@ class State:
     store: Store
     accounts: Accounts
     sensors: Sensors
+    thingplus_tokens: ThingPlusDesk
+    otosense_tokens: OtoSenseDesk
 
     def snapshot(self) -> Iterator[bytes]:
         """The lines from which the present state can be made anew."""
         for tenant, client in self.accounts.created:
             yield written("client", {"tenant": tenant, "client": client})
+        yield from self._tokens()
         for gateway in self.store.gateways.values():
             yield from _gateway(gateway)
         for sensor in self.sensors.claimed.values():
             yield written("otosense", {"sensor": sensor})
+
+    def _tokens(self) -> Iterator[bytes]:
+        yield written("key", {"key": self.thingplus_tokens.key.hex()})
+        for token, who in self.thingplus_tokens.principals.items():
+            yield written("token", {"token": token, "who": who})
+        for key, who in self.thingplus_tokens.sessions.items():
+            yield written("session", {"key": key, "who": who})
+        for token, grant in self.otosense_tokens.grants.items():
+            yield written("grant", {"token": token, "grant": grant})
 
     def apply(self, line: bytes) -> None:
         """Raises ValueError for a line that is damaged, and others where it does not fit those before it."""
@@ -111,6 +127,26 @@ class State:
         made = msgspec.convert(client, AuthClient)
         if tenant in self.accounts.tenants and not self.accounts.has_client(made.id):
             self.accounts.add_client(tenant, made)
+
+    def _take_key(self, key: str) -> None:
+        self.thingplus_tokens.key = bytes.fromhex(key)
+
+    def _take_token(self, token: str, who: dict[str, Any]) -> None:
+        self.thingplus_tokens.keep_token(token, msgspec.convert(who, Principal))
+
+    def _take_session(self, key: str, who: dict[str, Any] | None) -> None:
+        """None: it was closed."""
+        if who is None:
+            self.thingplus_tokens.close_session(key)
+        else:
+            self.thingplus_tokens.keep_session(key, msgspec.convert(who, Principal))
+
+    def _take_grant(self, token: str, grant: dict[str, Any]) -> None:
+        self.otosense_tokens.keep_token(token, msgspec.convert(grant, Grant))
+
+    def _take_revoked(self, cloud: str, tenant: str | None) -> None:
+        desk = self.thingplus_tokens if cloud == "thingplus" else self.otosense_tokens
+        desk.revoke(tenant)
 
     def _take_otosense(self, sensor: dict[str, Any]) -> None:
         self.sensors.add(OtoSenseSensor(**sensor))

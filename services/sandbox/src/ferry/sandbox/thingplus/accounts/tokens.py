@@ -8,6 +8,7 @@ import jwt
 
 from ferry.sandbox.clock import Clock, iso
 from ferry.sandbox.fixtures import AuthClient
+from ferry.sandbox.state.note import Note, nothing_noted
 from ferry.sandbox.thingplus.accounts.tenants import Accounts
 from ferry.sandbox.thingplus.envelope import ThingPlusError
 from ferry.sandbox.web.refusal import RefusalError
@@ -40,9 +41,12 @@ class TokenDesk:
         self.issued = 0
         self._accounts = accounts
         self._clock = clock
-        self._key = secrets.token_bytes(32)
-        self._principals: dict[str, Principal] = {}
-        self._sessions: dict[str, Principal] = {}
+        self.key = secrets.token_bytes(32)
+        """Signs every token."""
+        self.principals: dict[str, Principal] = {}
+        """By token, also those that have expired."""
+        self.sessions: dict[str, Principal] = {}
+        self.note: Note = nothing_noted
 
     def issue(self, tenant: str, user_id: str, client: AuthClient) -> dict[str, Any]:
         now = self._clock.now_s()
@@ -54,25 +58,35 @@ class TokenDesk:
             "exp": int(printed + self.rules.ttl_s),
             "jti": secrets.token_hex(8),
         }
-        token = jwt.encode(claims, self._key, algorithm="HS256")
-        make_room(self._principals, MOST_TOKENS)
-        self._principals[token] = Principal(tenant, user_id, frozenset(client.scopes), now + self.rules.ttl_s)
+        token = jwt.encode(claims, self.key, algorithm="HS256")
+        who = Principal(tenant, user_id, frozenset(client.scopes), now + self.rules.ttl_s)
+        self.keep_token(token, who)
+        self.note("token", {"token": token, "who": who})
         self.issued += 1
         answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
         if self.rules.expires_in:
             answer["expires_in"] = int(self.rules.ttl_s)
         return answer
 
+    def keep_token(self, token: str, who: Principal) -> None:
+        make_room(self.principals, MOST_TOKENS)
+        self.principals[token] = who
+
+    def keep_session(self, key: str, who: Principal) -> None:
+        make_room(self.sessions, MOST_TOKENS)
+        self.sessions[key] = who
+
     def revoke(self, tenant: str | None) -> int:
         """Ends every token and session of one tenant, or of all; answers how many tokens."""
-        before = len(self._principals)
-        for issued in (self._principals, self._sessions):
+        before = len(self.principals)
+        for issued in (self.principals, self.sessions):
             for key in [key for key, who in issued.items() if tenant in {None, who.tenant}]:
                 del issued[key]
-        return before - len(self._principals)
+        self.note("revoked", {"cloud": "thingplus", "tenant": tenant})
+        return before - len(self.principals)
 
     def tenant_of(self, authorization: str) -> str:
-        found = self._principals.get(authorization.partition(" ")[2])
+        found = self.principals.get(authorization.partition(" ")[2])
         return found.tenant if found else ""
 
     def bearer(self, authorization: str) -> Principal:
@@ -80,7 +94,7 @@ class TokenDesk:
         kind, _, token = authorization.partition(" ")
         if not token or kind.lower() != "bearer":
             raise RefusalError(401, "Access denied")
-        found = self._principals.get(token)
+        found = self.principals.get(token)
         if found is None:
             raise self._refused(token)
         if found.expires_at_s <= self._clock.now_s():
@@ -91,7 +105,7 @@ class TokenDesk:
 
     def _refused(self, token: str) -> RefusalError:
         try:
-            jwt.decode(token, self._key, algorithms=["HS256"], options={"verify_exp": False})
+            jwt.decode(token, self.key, algorithms=["HS256"], options={"verify_exp": False})
         except jwt.InvalidSignatureError:
             return _jwt_refusal(401, "JsonWebTokenError", "invalid signature")
         except (jwt.PyJWTError, ValueError, RecursionError):
@@ -102,16 +116,18 @@ class TokenDesk:
     def open_session(self, tenant: str, user_id: str, scopes: frozenset[str]) -> str:
         key = secrets.token_urlsafe(32)
         expires_at_s = self._clock.now_s() + DEFAULT_TTL_S
-        make_room(self._sessions, MOST_TOKENS)
-        self._sessions[key] = Principal(tenant, user_id, scopes, expires_at_s)
+        who = Principal(tenant, user_id, scopes, expires_at_s)
+        self.keep_session(key, who)
+        self.note("session", {"key": key, "who": who})
         return key
 
     def close_session(self, key: str) -> None:
-        self._sessions.pop(key, None)
+        self.sessions.pop(key, None)
+        self.note("session", {"key": key, "who": None})
 
     def session(self, key: str) -> Principal:
         """Raises ThingPlusError when there is no such session."""
-        found = self._sessions.get(key)
+        found = self.sessions.get(key)
         active = (
             found is not None
             and found.expires_at_s > self._clock.now_s()
