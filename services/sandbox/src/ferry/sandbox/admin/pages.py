@@ -1,5 +1,6 @@
 """The sandbox's own pages and both clouds' OpenAPI documents, all from files in this package."""
 
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,19 @@ NAMES = {
 def routes() -> list[Route]:
     files = [Route("GET", path, _serve(_file(name))) for path, name in NAMES.items()]
     return files + [
-        Route("GET", f"/openapi/{cloud}.json", _serve(Answer(200, encode(openapi(cloud)))))
+        Route("GET", f"/openapi/{cloud}.json", partial(_document, cloud))
         for cloud in ("thingplus", "otosense")
     ]
+
+
+def _document(cloud: str, _: Request) -> Answer:
+    return Answer(200, _encoded(cloud))
+
+
+@cache
+def _encoded(cloud: str) -> bytes:
+    """Made when it is asked for: a start need not wait for it."""
+    return encode(openapi(cloud))
 
 
 def openapi(cloud: str) -> Any:

@@ -24,7 +24,9 @@ RETRY_S = 5.0
 class Journal:
     """Survives `kill -9`; what the machine itself had not yet written is lost with the machine."""
 
-    def __init__(self, folder: Path, state: State, rewrite_at: int = REWRITE_AT) -> None:
+    def __init__(
+        self, folder: Path, state: State, rewrite_at: int = REWRITE_AT, retry_s: float = RETRY_S
+    ) -> None:
         """Takes up what an earlier process left. Raises OSError or ValueError where the folder cannot be used."""
         self.problem: str | None = None
         self.set_aside: Path | None = None
@@ -32,6 +34,7 @@ class Journal:
         self.path = folder / FILE
         self._state = state
         self._rewrite_at = rewrite_at
+        self._retry_s = retry_s
         self._file = -1
         self._size = self._limit = 0
         self._retry_at = 0.0
@@ -114,7 +117,7 @@ class Journal:
         self._limit = max(self._rewrite_at, size * GROWTH)
 
     def _fail(self, problem: OSError) -> None:
-        self._retry_at = time.monotonic() + RETRY_S
+        self._retry_at = time.monotonic() + self._retry_s
         if self.problem is None:
             self.problem = f"{type(problem).__name__}: {problem.strerror}"
             _say(f"the state is no longer kept in {self.path} ({self.problem}); the sandbox goes on without")
