@@ -67,7 +67,9 @@ class Token:
 def implied_at(cloud):
     gate = Gate(Limiter(16), Breaker(0.01, 0.02, 0.1))
     policy = RetryPolicy(0.001, 0.002, 300.0)
-    requests = Requests(cloud, Token(), gate, policy, LastErrors(), lambda: NOW, crowded=lambda: False)
+    requests = Requests(
+        cloud, Token(), gate, policy, LastErrors(), lambda: NOW, is_crowded_for=lambda _: False
+    )
     registered = Registered(Registry(), AbsentMessages(10), grace_s=0.1)
     return gate, ImpliedStatus(requests, registered, lambda: NOW)
 

@@ -5,7 +5,10 @@ import asyncio
 import pytest
 
 from ferry.contract.dead import Reason
+from ferry.contract.subjects import Address
 from ferry.telemetry.dead_letters.unstored import UnstoredDeadLetters
+from ferry.telemetry.lanes.health import LaneHealth
+from ferry.telemetry.lanes.series_lane import FAILING_MESSAGES, SeriesLane
 from ferry.telemetry.stream.delivery import Cause, Delivery
 from ferry.telemetry.stream.in_flight import InFlight
 from ferry.telemetry.stream.partition import MAX_UNSTORED, Partition
@@ -135,3 +138,20 @@ async def test_a_lost_partition_acks_nothing_more(partition):
     in_flight.settle(partition, good)
     await ended(in_flight)
     assert (stream.acked, stream.ended, in_flight.messages) == ([], [], 0)
+
+
+async def test_a_failing_sensor_gives_up_its_gateways_memory_before_its_neighbours_have_none(partition):
+    in_flight = bounded(MemoryStream(), messages=64)
+    for sequence in range(8):
+        in_flight.take(partition, received(sequence), "hog")
+    assert in_flight.has_room_for("hog")
+    assert in_flight.is_crowded_for("hog")
+    assert not in_flight.is_crowded_for("other")
+
+
+async def test_a_failing_lane_keeps_what_it_tries_with_and_no_more():
+    lane = SeriesLane(Address("g", "s", "series"), LaneHealth("k", "g", "s"))
+    lane.waiting = [(received(number), []) for number in range(FAILING_MESSAGES)]
+    assert lane.has_room(99, 256)
+    lane.health.failing = True
+    assert not lane.has_room(99, 256)

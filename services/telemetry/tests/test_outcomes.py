@@ -110,7 +110,7 @@ class Bench:
         self.is_crowded = False
         self.requests = Requests(
             *(self.cloud, self.tokens, self.gate, policy, LastErrors(), lambda: 1000),
-            crowded=lambda: self.is_crowded,
+            is_crowded_for=lambda _: self.is_crowded,
         )
         self.settled: list[Delivery] = []
         self.forwarder = SeriesForwarder(self.requests, 500, 100_000, lambda _: nullcontext())

@@ -83,7 +83,7 @@ class Replica:
         )
         self.requests = Requests(
             *(ports.cloud, ports.tokens, self.gate, policy, self.errors, ports.now_ms),
-            crowded=self._is_crowded,
+            is_crowded_for=self.in_flight.is_crowded_for,
         )
         self.statuses = StatusForwarder(self.requests, ports.now_ms)
         self.replicas = Replicas(name, settings.silent_s)
@@ -95,9 +95,6 @@ class Replica:
         )
         self.observer = Observer(self)
         self._unstored = UnstoredDeadLetters(self.in_flight, ports.stored, ports.dead_letters)
-
-    def _is_crowded(self) -> bool:
-        return self.in_flight.crowded
 
     def _acceptor(self, traced: Traced) -> Acceptor:
         settings, ports, in_flight = self._settings, self._ports, self.in_flight

@@ -30,7 +30,7 @@ _OF_THE_READING: dict[Kind, Literal["past_time", "refused", "too_large"]] = {
 
 
 class Requests:
-    """`crowded`: whether lanes that wait should give up their memory."""
+    """`is_crowded_for`: whether lanes of a gateway that wait should give up their memory."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Requests:
         policy: RetryPolicy,
         errors: LastErrors,
         now_ms: NowMs,
-        crowded: Callable[[], bool],
+        is_crowded_for: Callable[[str], bool],
     ) -> None:
         self.cloud = cloud
         self.gate = gate
@@ -50,7 +50,7 @@ class Requests:
         self._policy = policy
         self._errors = errors
         self._now_ms = now_ms
-        self._crowded = crowded
+        self._is_crowded_for = is_crowded_for
         self._entities = Entities(cloud)
         self._loop = asyncio.get_running_loop()
 
@@ -64,7 +64,7 @@ class Requests:
             check_lease()
             bearer = await self._bearer()
             failing = health.failing
-            if failing and not self.gate.open and self._crowded():
+            if failing and not self.gate.open and self._is_crowded_for(health.gateway):
                 return Outcome("deferred", wait_s=OPEN_BACK_OFF_S)
             await self.gate.enter(failing=failing)
             health.attempts += 1
@@ -84,7 +84,9 @@ class Requests:
                 return outcome
             rejected_once = False
             outcome = await self._failed(health, reply, answer, bearer, since, failing=failing)
-            if outcome.kind != "deferred" or (outcome.wait_s >= DEFER_S and self._crowded()):
+            if outcome.kind != "deferred" or (
+                outcome.wait_s >= DEFER_S and self._is_crowded_for(health.gateway)
+            ):
                 return outcome
             since = self._loop.time()
             await self.gate.back_off(outcome.wait_s)

@@ -43,7 +43,8 @@ class BacklogReader:
             partition.check_new_work()
         key, first = lane.health.key, lane.backlog.first
         try:
-            found = await self._stored.read(partition.number, key, first, READ_AGAIN)
+            most = lane.most_in_memory(READ_AGAIN)
+            found = await self._stored.read(partition.number, key, first, most)
             if not found or found[0].sequence != first:
                 await self._drop_gone(partition, lane)
         except StreamUnavailable:

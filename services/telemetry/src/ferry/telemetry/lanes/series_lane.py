@@ -11,6 +11,9 @@ from ferry.telemetry.lanes.queued import QueuedPoint
 from ferry.telemetry.lanes.values import same_json
 from ferry.telemetry.stream.delivery import Cause, Delivery
 
+FAILING_MESSAGES = 16
+"""The most that a failing lane keeps in memory."""
+
 
 @dataclass(slots=True)
 class Taken:
@@ -50,9 +53,13 @@ class SeriesLane:
 
     def has_room(self, sequence: int, most: int) -> bool:
         """Whether it may wait in memory: nothing newer overtakes what is parked."""
-        if self.unregistered or len(self.waiting) >= most:
+        if self.unregistered or len(self.waiting) >= self.most_in_memory(most):
             return False
         return not self.backlog or sequence < self.backlog.first
+
+    def most_in_memory(self, most: int) -> int:
+        """A lane that fails needs no more than what it tries with: the rest of the memory is its neighbours'."""
+        return min(most, FAILING_MESSAGES) if self.health.failing else most
 
     def delivered(self, points: list[QueuedPoint]) -> None:
         """The cloud has them. A refused array whose every part was taken was refused for its size."""

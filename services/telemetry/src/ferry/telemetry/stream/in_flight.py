@@ -57,9 +57,11 @@ class InFlight:
     def has_room(self) -> bool:
         return self.messages < self._max_messages and self.bytes < self._max_bytes
 
-    @property
-    def crowded(self) -> bool:
-        return self.messages >= self._max_messages * CROWDED or self.bytes >= self._max_bytes * CROWDED
+    def is_crowded_for(self, gateway: str) -> bool:
+        """Whether the lanes of this gateway that wait should give up their memory: the others need it."""
+        messages, size = self._of_gateway.get(gateway, (0, 0))
+        messages, size = max(self.messages, messages * GATEWAY_SHARE), max(self.bytes, size * GATEWAY_SHARE)
+        return messages >= self._max_messages * CROWDED or size >= self._max_bytes * CROWDED
 
     def has_room_for(self, gateway: str) -> bool:
         if not self.has_room:

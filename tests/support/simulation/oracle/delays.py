@@ -1,0 +1,73 @@
+"""By when each message must have its outcome, given its own sensor's troubles and nobody else's."""
+
+from typing import TYPE_CHECKING
+
+from simulation.faults import KINDS, recovery_s
+from simulation.ledger import Message
+from simulation.oracle.excuses import Excuses
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+BASE_S = 2.0
+LATENCIES = 10
+BACK_OFF_S = 35.0
+"""A lane that failed alone may be waiting for so long when its trouble ends: `retry_cap_s`, and a bit."""
+
+
+def judge_delays(world: "World") -> None:
+    excuses = Excuses(world)
+    busy_until: dict[tuple[str, str | None], float] = {}
+    for message in world.ledger.messages.values():
+        if message.ended_by == "purge" or message.wrong == "invalid_subject":
+            continue
+        lane = (message.gateway, message.sensor)
+        work_s = _work_s(world, message)
+        start = max(busy_until.get(lane, 0.0), message.at)
+        ends = _deadline(world, excuses, message, start + work_s)
+        if message.status is None:
+            busy_until[lane] = max(busy_until.get(lane, 0.0), ends - _bound_s(world), start + work_s)
+        outcome = message.outcome_at
+        late_s = (outcome or 1e9) - ends
+        world.latest_s = max(world.latest_s, (outcome or 0) - ends)
+        if late_s > 0 and not message.ack_was_lost:
+            at = "never" if outcome is None else f"{outcome - world.began:.3f} s"
+            world.violated(
+                f"message {message.sequence} ({message.subject}) of {message.at - world.began:.3f} s had its outcome "
+                f"at {at}: {late_s:.1f} s too late"
+            )
+
+
+def _bound_s(world: "World") -> float:
+    plan = world.plan
+    return BASE_S + LATENCIES * plan.latency_s + plan.settings.linger_s * 2
+
+
+def _work_s(world: "World", message: Message) -> float:
+    """Its own share of its lane's time."""
+    plan = world.plan
+    at_once = min(plan.settings.put_max_points, plan.largest)
+    requests = len(message.points) / at_once
+    requests += sum(2 + len(message.points).bit_length() for point in message.points if point.bad_value)
+    requests += sum(2 for point in message.points if not point.in_order)
+    return requests * plan.latency_s * 3
+
+
+def _deadline(world: "World", excuses: Excuses, message: Message, start: float) -> float:
+    """The bound runs from the end of the last trouble that the message met."""
+    bound_s = _bound_s(world)
+    sensor = excuses.sensor(message.gateway, message.sensor)
+    if sensor is not None and sensor.state == "absent":
+        start += world.plan.settings.unknown_grace_s + 10
+    moved = True
+    while moved:
+        moved = False
+        for fault in (*excuses.own(message.gateway, message.sensor), *excuses.pausing):
+            where = KINDS[fault.kind].where
+            if where == "dead" and not (message.letters or message.wrong):
+                continue
+            lasts = recovery_s(fault, world.plan.settings.pause_max_s) + (0 if fault.of_all else BACK_OFF_S)
+            begins, ends = world.began + fault.start_s, world.began + fault.end_s + lasts
+            if begins <= start + bound_s and ends > start:
+                start, moved = ends, True
+    return start + bound_s

@@ -1,0 +1,90 @@
+"""The latest status wins, is not sent once its validity is over, and nothing is implied over an `off` or `err`."""
+
+from typing import TYPE_CHECKING
+
+from memory.thingplus import StatusWrite
+from simulation.ledger import Message
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+TOLERANCE_MS = 2_500
+RACE_MS = 20_000
+"""A request on its way overtakes nothing that was decided in so short a time."""
+Entity = tuple[str, str | None]
+
+
+def judge_statuses(world: "World") -> None:
+    writes: dict[Entity, list[StatusWrite]] = {}
+    for gateway, sensor, write in world.status_writes:
+        writes.setdefault((gateway, sensor), []).append(write)
+    for entity in sorted({*writes, *world.ledger.statuses}, key=str):
+        published = [one for one in world.ledger.statuses.get(entity, []) if one.status is not None]
+        _judge_writes(world, entity, writes.get(entity, []), published)
+        _judge_messages(world, published)
+
+
+def _judge_writes(
+    world: "World", entity: Entity, writes: list[StatusWrite], published: list[Message]
+) -> None:
+    newest: Message | None = None
+    before: StatusWrite | None = None
+    for write in writes:
+        message = _published_as(world, write, published)
+        if message is not None and message.status is not None and message.status.sent_at is None:
+            message.status.sent_at = write.at
+        older = message is not None and newest is not None and message.sequence < newest.sequence
+        if message is None or (older and write.value == "on"):
+            _judge_implied(world, entity, write, before)
+        elif older and not message.ack_was_lost:
+            world.violated(
+                f"status of {entity}: {write.value} of message {message.sequence} after "
+                f"{newest.sequence if newest else 0}"
+            )
+        if message is not None and not older:
+            newest = message
+        before = write
+
+
+def _published_as(world: "World", write: StatusWrite, published: list[Message]) -> Message | None:
+    """The newest publication that this write may be."""
+    for message in reversed(published):
+        status = message.status
+        if (
+            status is not None
+            and status.value == write.value
+            and abs(status.expires_ms - write.expires) <= TOLERANCE_MS
+            and message.stored_ms <= write.at + TOLERANCE_MS
+        ):
+            return message
+    return None
+
+
+def _judge_implied(world: "World", entity: Entity, write: StatusWrite, before: StatusWrite | None) -> None:
+    if write.value != "on":
+        world.violated(f"status of {entity}: {write} was never published")
+    elif before is not None and before.value != "on" and _is_valid(before, write.at):
+        world.violated(f"status of {entity}: `on` was implied over {before} at {write.at}")
+
+
+def _is_valid(before: StatusWrite, at_ms: int) -> bool:
+    """Also to one that asked a moment ago."""
+    return before.expires > at_ms + TOLERANCE_MS and before.at < at_ms - RACE_MS
+
+
+def _judge_messages(world: "World", published: list[Message]) -> None:
+    for number, message in enumerate(published):
+        status = message.status
+        if status is None or message.letters or message.ended_by == "purge" or message.ended_at is None:
+            continue
+        if status.sent_at is not None:
+            continue
+        newer = published[number + 1 :]
+        if any(one.at <= message.ended_at for one in newer):
+            continue
+        ended_ms = message.stored_ms + (message.ended_at - message.at) * 1000
+        if ended_ms < status.expires_ms - TOLERANCE_MS:
+            world.violated(
+                f"status {message.sequence} of {message.subject} was acked at {message.ended_at - world.began:.3f} s, "
+                "and neither sent, superseded nor expired"
+            )
