@@ -3,7 +3,8 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from ferry.clouds.errors import BadAnswerError, UnreachableError, refusal
+from ferry.clouds.errors import BadAnswerError, CloudError, UnreachableError, refusal
 from ferry.clouds.network.failures import texts_of, why_no_answer
 from ferry.clouds.network.proxies import Proxy
 from ferry.clouds.network.way import Network, read_network
@@ -23,6 +24,8 @@ from ferry.clouds.words import media_type, parse_json
 LARGEST_ANSWER = 4 * 1024 * 1024
 """Bytes; 4000 gateways, the longest list of Thing+, take less than half."""
 
+Measure = Callable[[str, str, int | str, float], None]
+"""Told of each call: its method, the cloud's host, the status or what kept an answer away, and s."""
 Params = Mapping[str, str | int | Sequence[str]]
 
 # What fails before the request can have been read by anybody.
@@ -73,6 +76,7 @@ class CloudHttp:
         timeout_s: float = 10.0,
         largest: int = LARGEST_ANSWER,
         network: Network | None = None,
+        measure: Measure | None = None,
     ) -> None:
         """`network` is read from the environment unless given. Raises NetworkSettingError."""
         network = network or read_network(os.environ)
@@ -82,6 +86,7 @@ class CloudHttp:
         self._proxy = proxy.shown if proxy else ""
         self._timeout_s = timeout_s
         self._largest = largest
+        self._measure = measure or (lambda *_: None)
         tls = network.tls_context()
         self._client = httpx.AsyncClient(
             timeout=timeout_s,
@@ -141,6 +146,31 @@ class CloudHttp:
         form: Mapping[str, str] | None = None,
     ) -> Answer:
         """An answer of any status, for who judges it by itself. Raises UnreachableError and BadAnswerError."""
+        begun = time.monotonic()
+        outcome: int | str = "cancelled"
+        try:
+            answer = await self._exchange(
+                method, path, bearer=bearer, headers=headers, params=params, json=json, form=form
+            )
+            outcome = answer.status
+        except CloudError as error:
+            outcome = error.status or type(error).__name__
+            raise
+        finally:
+            self._measure(method, self._host, outcome, time.monotonic() - begun)
+        return answer
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        bearer: SecretStr | None,
+        headers: Mapping[str, str] | None,
+        params: Params | None,
+        json: Any,
+        form: Mapping[str, str] | None,
+    ) -> Answer:
         sent = {**(headers or {})}
         if bearer:
             sent["Authorization"] = f"Bearer {bearer.get_secret_value()}"

@@ -17,9 +17,11 @@ from pydantic import BaseModel
 from ferry.contract.operations import OPERATIONS
 from ferry.runtime import connection, health
 from ferry.runtime.events import Events
+from ferry.runtime.loop_lag import LoopLag
 from ferry.runtime.observability import Observability, observe
 from ferry.runtime.requests.answering import Handler, serve
 from ferry.runtime.requests.discovery import discoverable
+from ferry.runtime.requests.durations import Durations
 from ferry.runtime.requests.endpoints import Endpoint
 from ferry.runtime.requests.inboxes import Inboxes
 from ferry.runtime.settings import RuntimeSettings
@@ -43,6 +45,7 @@ class Service:
         self.ready_checks: list[health.Check] = []
         self.endpoints: list[Endpoint] = []
         self.inboxes = Inboxes(seen.meter)
+        self.durations = Durations(seen.meter)
         self.serving = False
         """From when the server knows whom to ask until this service is told to stop."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -68,7 +71,7 @@ class Service:
         answer = operation.answer if operation else None
         endpoint = Endpoint(subject, f"ferry-{self.name}", request, answer)
         self.endpoints.append(endpoint)
-        serve(self.broker, endpoint, handler, self.inboxes, timeout_s=self.settings.request_s)
+        serve(self.broker, endpoint, handler, self.inboxes, self.durations, timeout_s=self.settings.request_s)
 
     def background(self, work: Awaitable[None], name: str) -> None:
         """Runs until the lifespan ends. Work that fails ends the service: a dead part is not left unseen."""
@@ -131,6 +134,7 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
     async with observe(name, settings.otlp) as seen:
         broker = connection.broker(name, settings.nats, seen, settings.shutdown_s / 2)
         service = Service(name, settings, broker, seen)
+        service.background(LoopLag(seen.meter).run(), "loop-lag")
         async with health.serve(settings.health, service.alive, service.ready):
             _log.info("nats.connecting", servers=len(settings.nats.servers))
             try:

@@ -56,7 +56,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             raise ProblemError.of("unconfigured", 503, "auth does not know where Thing+ is", hint=hint)
         return CloudHttp(current.thingplus.url, timeout_s=current.auth.cloud_timeout_s)
 
-    handlers = Handlers(keepers, portal)
+    handlers = Handlers(keepers, portal, reporting.rejected)
     for cloud in keepers:
         service.serve(subjects.AUTH_TOKEN_GET[cloud], TokenRequest, partial(handlers.token, cloud))
     service.serve(subjects.AUTH_STATE_GET, StateRequest, handlers.state)

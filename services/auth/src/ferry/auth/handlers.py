@@ -9,11 +9,19 @@ from ferry.contract.auth import AuthState, Client, ClientRequest, Cloud, StateRe
 
 
 class Handlers:
-    def __init__(self, keepers: Mapping[Cloud, Keeper], portal: Callable[[], CloudHttp]) -> None:
+    def __init__(
+        self,
+        keepers: Mapping[Cloud, Keeper],
+        portal: Callable[[], CloudHttp],
+        rejected: Callable[[Cloud], None],
+    ) -> None:
         self._keepers = keepers
+        self._rejected = rejected
         self._portal = portal
 
     async def token(self, cloud: Cloud, request: TokenRequest) -> Token:
+        if request.rejected is not None:
+            self._rejected(cloud)
         return await self._keepers[cloud].get(request.rejected)
 
     async def state(self, _: StateRequest) -> AuthState:

@@ -20,12 +20,19 @@ class Reporting:
         self._attempts = meter.create_counter(
             "ferry.auth.attempts", description="requests to a token endpoint, by outcome"
         )
+        self._rejections = meter.create_counter(
+            "ferry.auth.rejections",
+            description="requests for a token that say that the cloud refused the one before",
+        )
 
     async def emit(self, noun: str, verb: str, message: BaseModel) -> None:
         await self._events.emit(noun, verb, message)
 
     def count(self, cloud: Cloud, outcome: State) -> None:
         self._attempts.add(1, {"cloud": cloud, "outcome": outcome})
+
+    def rejected(self, cloud: Cloud) -> None:
+        self._rejections.add(1, {"cloud": cloud})
 
     def watch(self, keepers: Mapping[Cloud, Keeper]) -> None:
         def left(_: CallbackOptions) -> Iterable[Observation]:
@@ -40,7 +47,25 @@ class Reporting:
                 Observation(state.failures, {"cloud": state.cloud, "state": state.state}) for state in states
             ]
 
+        def age(_: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(keeper.age_s(), {"cloud": cloud}) for cloud, keeper in keepers.items()]
+
+        def generation(_: CallbackOptions) -> Iterable[Observation]:
+            states = [keeper.state() for keeper in keepers.values()]
+            return [Observation(state.generation or 0, {"cloud": state.cloud}) for state in states]
+
         gauge = self._meter.create_observable_gauge
+        gauge(
+            "ferry.auth.token.age",
+            [age],
+            unit="s",
+            description="since the token in use was granted; 0 without one",
+        )
+        gauge(
+            "ferry.auth.token.generation",
+            [generation],
+            description="counts up with each token; 0 without one",
+        )
         gauge("ferry.auth.token.left", [left], unit="s", description="until the token in use ends")
         gauge(
             "ferry.auth.token.ending",

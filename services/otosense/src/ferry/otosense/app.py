@@ -25,7 +25,9 @@ from ferry.otosense.sensors.endings import Endings
 from ferry.otosense.sensors.following import Following
 from ferry.otosense.sensors.rounds import Rounds
 from ferry.otosense.sensors.schedule import Schedule
+from ferry.otosense.sensors.stages import Stages
 from ferry.otosense.settings import OtoSenseServiceSettings
+from ferry.runtime.http_calls import measured
 from ferry.runtime.service import Service
 from ferry.runtime.tokens import Tokens
 from ferry.runtime.topology import until_laid
@@ -58,7 +60,8 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     store = Bucket(service.jetstream, UnreadableRecords(service.seen.meter, topology.OTOSENSE.name))
     queue, events = FollowQueue(service.jetstream), SensorEvents(service.jetstream, service.events)
     schedule, endings = Schedule(follow.speed), Endings(store, events)
-    async with CloudHttp(settings.otosense.url, timeout_s=settings.otosense.timeout_s) as http:
+    where, measure = settings.otosense, measured(service.seen.meter)
+    async with CloudHttp(where.url, timeout_s=where.timeout_s, measure=measure) as http:
         cloud = TokenedCloud(OtoSense(http), tokens)
         claims = Claims(cloud, store, queue, events, schedule, _now, follow.settle_s)
         handlers = Handlers(claims, store)
@@ -68,6 +71,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         service.serve(subjects.OTOSENSE_SENSORS_LIST, ListSensors, handlers.list_sensors)
         service.background(_prepare(tokens, claims), "prepare")
         checks = Checks(cloud, store, endings, follow.check_s, _now)
+        service.background(Stages(store, service.seen.meter).run(), "stages")
         service.background(Rounds(checks, store, follow.check_s).run(), "check")
         following = Following(cloud, store, queue, endings, schedule, _now)
         work = asyncio.create_task(queue.work(following.handle, follow.concurrency))

@@ -21,6 +21,7 @@ from ferry.registry.bucket.unreadable import Unreadable
 from ferry.registry.handlers import Handlers
 from ferry.registry.parts import Ports, put_together
 from ferry.registry.settings import Settings
+from ferry.runtime.http_calls import measured
 from ferry.runtime.service import Service
 from ferry.runtime.tokens import Tokens
 
@@ -28,7 +29,8 @@ from ferry.runtime.tokens import Tokens
 @asynccontextmanager
 async def lifespan(service: Service) -> AsyncIterator[None]:
     settings = cast("Settings", service.settings)
-    async with CloudHttp(settings.thingplus.url, timeout_s=settings.thingplus.answer_s) as http:
+    where, measure = settings.thingplus, measured(service.seen.meter)
+    async with CloudHttp(where.url, timeout_s=where.answer_s, measure=measure) as http:
         cloud = ThingPlus(http, Tokens(service.nats, "thingplus"))
         ports, lists = bucket_of(service.nats, service.jetstream, service.seen.meter)
         parts = put_together(cloud, ports, service.events)

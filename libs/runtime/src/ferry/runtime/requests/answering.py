@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from pydantic import BaseModel, ValidationError
 
 from ferry.contract.problems import ERROR_CODE_HEADER, ERROR_HEADER, Problem, ProblemError
+from ferry.runtime.requests.durations import Durations
 from ferry.runtime.requests.endpoints import Endpoint
 from ferry.runtime.requests.inboxes import Inboxes
 
@@ -28,7 +29,13 @@ _log = structlog.get_logger(__name__)
 
 
 def serve(
-    broker: NatsBroker, endpoint: Endpoint, handler: Handler[Asked], inboxes: Inboxes, *, timeout_s: float
+    broker: NatsBroker,
+    endpoint: Endpoint,
+    handler: Handler[Asked],
+    inboxes: Inboxes,
+    durations: Durations,
+    *,
+    timeout_s: float,
 ) -> None:
     """Answers `endpoint.subject`; the replicas of its queue share the work."""
 
@@ -39,13 +46,17 @@ def serve(
         begun = time.perf_counter_ns()
         client: Client = broker.config.broker_config.connection_state.connection
         answer = await _answer(endpoint, message.body, handler, timeout_s, client.max_payload)
-        failed = isinstance(answer, Problem)
-        endpoint.count(answer if isinstance(answer, Problem) else None, time.perf_counter_ns() - begun)
+        problem = answer if isinstance(answer, Problem) else None
+        took_ns = time.perf_counter_ns() - begun
+        endpoint.count(problem, took_ns)
+        durations.record(endpoint.subject, problem, took_ns / 1e9)
         body, headers = _encoded(answer) if isinstance(answer, Problem) else (answer, None)
         try:
             await inboxes.answer(client, raw.reply, body, headers)
         except (nats.errors.Error, OSError) as error:  # the bus went away meanwhile
-            _log.warning("answer.lost", subject=endpoint.subject, failed=failed, error=type(error).__name__)
+            _log.warning(
+                "answer.lost", subject=endpoint.subject, failed=bool(problem), error=type(error).__name__
+            )
 
     # no_reply: FastStream would otherwise answer to a `reply_to` header, a subject of the sender's choice.
     # The decoder leaves the body alone: by default it follows the sender's content-type header.

@@ -84,6 +84,11 @@ class Keeper:
         now = time.monotonic()
         return self._cached.expires - now if self._cached and self._cached.alive(now) else 0.0
 
+    def age_s(self) -> float:
+        """Since its grant, by the life that it was granted; 0 without one."""
+        left_s = self.left_s()
+        return max(0.0, self._cached.record.life_s - left_s) if self._cached and left_s else 0.0
+
     def ending(self) -> bool:
         """Whether the token is in its last days without a refresh having worked."""
         return self._cached is not None and schedule.is_ending(self._cached.record.life_s, self.left_s())
