@@ -54,6 +54,10 @@ WRONG = [
     ),
     (seen(replica(breaker="open", failures=FAILED)), "stopped", "stopped sending", "503 from a proxy"),
     (seen(replica(breaker="half_open", failures=FAILED)), "failing", "trying whether", "503 from a proxy"),
+    (seen(replica(breaker="open", breaker_cause="429")), "stopped", "stopped sending", "429"),
+    (seen(replica(failing_lanes=3)), "warning", "3 sensors fail", ""),
+    (seen(replica(unregistered_lanes=4)), "warning", "4 sensors that publish", ""),
+    (seen(replica(dead_letters_unstored=5)), "failing", "5 dead letters cannot be stored", "full"),
     (seen(replica(failures=FAILED)), "warning", "requests that failed", "503 from a proxy"),
     (
         seen(partly(partitions=[PartitionState(partition=7)])),

@@ -10,7 +10,7 @@ from ferry.otosense.sensors.stages import Stages
 
 def record(sensor_id, stage):
     fields = {"provisioned": "t", "provisioned_by": "me", "next_step": "wait", "claimed_at": 1}
-    return Record.model_validate({"sensor": Sensor(sensor_id=sensor_id, stage=stage, **fields)}, strict=False)
+    return Record(sensor=Sensor(sensor_id=sensor_id, stage=stage, **fields), fingerprint="f")
 
 
 class OneUnreadable(MemoryStore):

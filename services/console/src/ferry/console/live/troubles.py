@@ -40,6 +40,7 @@ def _telemetry(seen: Snapshot) -> Iterator[Trouble]:
         )
         return
     yield from _breakers(seen.state, seen.unix_ms)
+    yield from _lanes(seen.state)
     yield from _owners(seen.state)
     yield from _ages(seen.state)
     yield from _dead(seen.state)
@@ -48,7 +49,7 @@ def _telemetry(seen: Snapshot) -> Iterator[Trouble]:
 def _breakers(state: State, now_ms: int) -> Iterator[Trouble]:
     for replica in state.replicas:
         last = max(replica.failures, key=lambda failure: failure.at, default=None)
-        why = last.what if last else ""
+        why = replica.breaker_cause or (last.what if last else "")
         if replica.breaker == "open":
             what = f"Replica {replica.replica} has stopped sending to Thing+: most of its sensors fail."
             yield Trouble("stopped", what, why, "Readings wait, none is lost. It tries again by itself.")
@@ -59,6 +60,21 @@ def _breakers(state: State, now_ms: int) -> Iterator[Trouble]:
             yield Trouble(
                 "warning", f"Replica {replica.replica} had requests that failed.", why, "They are repeated."
             )
+
+
+def _lanes(state: State) -> Iterator[Trouble]:
+    failing = sum(replica.failing_lanes for replica in state.replicas)
+    absent = sum(replica.unregistered_lanes for replica in state.replicas)
+    unstored = sum(replica.dead_letters_unstored for replica in state.replicas)
+    if unstored:
+        what = f"{unstored} dead letters cannot be stored: their messages stay in the stream."
+        yield Trouble("failing", what, "FERRY_DEAD may be full.", "Replay or discard dead letters.")
+    if failing:
+        then = "They are tried again in order; who fails for too long alone goes to the dead letters."
+        yield Trouble("warning", f"The requests of {failing} sensors fail.", "", then)
+    if absent:
+        then = "Register them, or wait: after a while their readings are dead letters, unknown_sensor."
+        yield Trouble("warning", f"{absent} sensors that publish are not in the registry.", "", then)
 
 
 def _owners(state: State) -> Iterator[Trouble]:
