@@ -16,3 +16,12 @@ python="$(command -v python3.11 || command -v python3)"
 if ! "$python" scripts/go_tools.py --found kubectl >/dev/null && ! "$python" scripts/go_tools.py --limit-s 300 kustomize; then
   echo "NEITHER kubectl NOR kustomize: make check will fail in CI" >&2
 fi
+
+# promtool and prometheus for the alerts: unpacked outside the clone, without root.
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/ferry/prometheus"
+if ! command -v promtool >/dev/null && [ ! -x "$cache/usr/bin/promtool" ] && command -v apt-get >/dev/null; then
+  where="$(mktemp -d)"
+  (cd "$where" && apt-get download -qq prometheus 2>/dev/null && mkdir -p "$cache" && dpkg-deb -x prometheus_*.deb "$cache") ||
+    echo "NO PROMTOOL: the tests of the alerts will be skipped" >&2
+  rm -rf "$where"
+fi

@@ -112,15 +112,14 @@ def test_everyone_waits_for_whom_they_need(services):
 
 
 def test_prometheus_asks_every_service_and_alarms_as_kubernetes_does(services):
-    folder = ROOT / "deploy" / "prometheus"
+    folder = ROOT / "deploy" / "observability"
     config = yaml.safe_load((folder / "prometheus.yml").read_text())
     jobs = {one["job_name"]: one for one in config["scrape_configs"]}
     (found,) = jobs["ferry"]["dns_sd_configs"]  # each replica is a target of its own
     assert (found["names"], found["type"], found["port"]) == (list(SERVICES), "A", 8080)
     assert jobs["nats"]["static_configs"][0]["targets"] == ["nats-exporter:7777"]
-    rules = ROOT / "deploy" / "k8s" / "components" / "monitoring" / "rules.yaml"
-    alerts = yaml.safe_load((folder / "alerts.yml").read_text())
-    assert alerts == {"groups": yaml.safe_load(rules.read_text())["spec"]["groups"]}
+    rules = yaml.safe_load((folder / "rules.yaml").read_text())
+    assert yaml.safe_load((folder / "alerts.yml").read_text()) == {"groups": rules["spec"]["groups"]}
 
 
 def test_ports_are_this_machines_alone(services):

@@ -41,7 +41,7 @@ class Observability:
 async def observe(service: str, settings: OtlpSettings) -> AsyncIterator[Observability]:
     resource = Resource.create({"service.name": f"ferry-{service}"})
     tracers = TracerProvider(resource=resource, sampler=ParentBasedTraceIdRatio(settings.sample_ratio))
-    readers: list[MetricReader] = [PrometheusMetricReader()]
+    readers: list[MetricReader] = [PrometheusMetricReader(scope_info_enabled=False)]
     if settings.endpoint:
         base = settings.endpoint.rstrip("/")
         tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces", timeout=FLUSH_S)))

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import cast
+from urllib.parse import urlsplit
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -13,6 +14,7 @@ from nats.aio.msg import Msg
 from ferry.contract import subjects
 from ferry.contract.telemetry import Presence
 from ferry.runtime.events import Events
+from ferry.runtime.http_calls import measured
 from ferry.runtime.service import Service
 from ferry.runtime.tokens import Tokens
 from ferry.telemetry import handlers
@@ -24,9 +26,10 @@ from ferry.telemetry.delivery.cloud.tokens import BusTokens
 from ferry.telemetry.delivery.cloud.traced import TracedCloud, Traces
 from ferry.telemetry.delivery.ports import Cloud
 from ferry.telemetry.delivery.series import Traced
-from ferry.telemetry.operators import metrics
+from ferry.telemetry.operators import metrics, per_partition
 from ferry.telemetry.operators.events import Watch
 from ferry.telemetry.operators.fill import Fill
+from ferry.telemetry.operators.measured import MeasuredCloud, MeasuredDeadLetters, ages
 from ferry.telemetry.operators.pauses import PauseDocument
 from ferry.telemetry.operators.state import StateReader
 from ferry.telemetry.registration.bucket import RegistryBucket
@@ -56,7 +59,10 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         clock = BusClock()
         name = f"{socket.gethostname().split('.')[0][:32]}-{secrets.token_hex(4)}".replace("_", "-")
         traced = bool(settings.otlp.endpoint)
-        seen = TracedCloud(cloud, service.seen.tracer) if traced else cloud
+        meter = service.seen.meter
+        host = urlsplit(settings.thingplus.url).hostname or ""
+        counted = MeasuredCloud(cloud, host, measured(meter), meter)
+        seen = TracedCloud(counted, service.seen.tracer) if traced else counted
         spans: Traced = Traces(service.seen.tracer).carrying if traced else nullcontext
         ports = await _ports(service, settings, name, seen, clock)
         replica = Replica(name, ports, settings.telemetry, spans)
@@ -70,7 +76,9 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         letters = DeadLetters(service.jetstream)
         handlers.serve(service, state, letters, DeadLetterCounts(service.nats, letters), pauses)
         fill = Fill(service.jetstream)
-        metrics.observe(service.seen.meter, replica.observer.presence, fill.ratios)
+        metrics.observe(meter, replica.observer.presence, fill.ratios, len(partitions))
+        per_partition.observe(meter, lambda: replica.ownership.owned, clock.now_ms)
+        replica.in_flight.on_delivered = ages(meter)
         await _hear(service.nats, replica)
         service.background(fill.watch(), "fill")
         service.background(clock.watch(service.nats), "bus-clock")
@@ -96,7 +104,7 @@ async def _ports(service: Service, settings: Settings, name: str, cloud: Cloud, 
         pulls=pulls,
         acks=NatsAcks(client, pulls),
         stored=stored,
-        dead_letters=NatsDeadLetters(jetstream),
+        dead_letters=MeasuredDeadLetters(NatsDeadLetters(jetstream), service.seen.meter),
         cloud=cloud,
         tokens=BusTokens(Tokens(client, "thingplus")),
         registry=RegistryBucket(jetstream),

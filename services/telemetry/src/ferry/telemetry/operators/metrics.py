@@ -6,18 +6,35 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from ferry.contract.telemetry import Presence
 
+DESCRIPTIONS = {
+    "ferry.telemetry.delivered": "messages acked because all of them is at the cloud",
+    "ferry.telemetry.status.expired": "statuses that were not sent because their validity was over",
+    "ferry.telemetry.puts": "requests sent to Thing+",
+    "ferry.telemetry.retries": "requests that failed and are tried again",
+    "ferry.telemetry.in_flight": "messages in memory, received and not yet acked",
+    "ferry.telemetry.in_flight.bytes": "bytes that they keep in memory",
+    "ferry.telemetry.parked": "messages that wait in the stream for their sensor's turn",
+    "ferry.telemetry.lanes.failing": "sensors whose requests fail",
+    "ferry.telemetry.lanes.unregistered": "sensors that publish and that the registry has not confirmed",
+    "ferry.telemetry.dead_letters.unstored": "messages whose dead letter could not be stored yet",
+    "ferry.telemetry.oldest_age.ms": "age in ms of the oldest message in flight",
+    "ferry.telemetry.partitions": "partitions that this replica owns",
+    "ferry.telemetry.limit": "the most requests that it sends at once now",
+    "ferry.telemetry.breaker": "0 closed, 1 trying again, 2 open: the cloud is not asked",
+}
 BREAKER = {"closed": 0, "half_open": 1, "open": 2}
 
 
-def observe(meter: Meter, presence: Callable[[], Presence], fill: Mapping[str, float]) -> None:
-    """`fill` are ratios by stream, read anew each time."""
+def observe(
+    meter: Meter, presence: Callable[[], Presence], fill: Mapping[str, float], partitions: int
+) -> None:
+    """`fill` are ratios by stream, read anew each time. `partitions` is how many the stream has."""
 
     def reading(of: Callable[[Presence], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
         return lambda _: [Observation(of(presence()))]
 
     counters: dict[str, Callable[[Presence], float]] = {
         "ferry.telemetry.delivered": lambda seen: seen.delivered,
-        "ferry.telemetry.dead": lambda seen: seen.dead,
         "ferry.telemetry.status.expired": lambda seen: seen.expired,
         "ferry.telemetry.puts": lambda seen: seen.puts,
         "ferry.telemetry.retries": lambda seen: seen.retries,
@@ -38,8 +55,15 @@ def observe(meter: Meter, presence: Callable[[], Presence], fill: Mapping[str, f
     def filled(_: CallbackOptions) -> Iterable[Observation]:
         return [Observation(ratio, {"stream": stream}) for stream, ratio in fill.items()]
 
-    meter.create_observable_gauge("ferry.telemetry.stream.fill", [filled])
+    meter.create_observable_gauge(
+        "ferry.telemetry.stream.fill", [filled], description="the part of a stream's max_bytes that is used"
+    )
+    meter.create_observable_gauge(
+        "ferry.telemetry.partitions.configured",
+        [lambda _: [Observation(partitions)]],
+        description="partitions of FERRY_READINGS",
+    )
     for name, of in counters.items():
-        meter.create_observable_counter(name, [reading(of)])
+        meter.create_observable_counter(name, [reading(of)], description=DESCRIPTIONS[name])
     for name, of in gauges.items():
-        meter.create_observable_gauge(name, [reading(of)])
+        meter.create_observable_gauge(name, [reading(of)], description=DESCRIPTIONS[name])

@@ -5,7 +5,7 @@ A parked message stays unacked in the stream; its lane remembers its sequence an
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,6 +41,8 @@ class InFlight:
         self, acks: Acks, dead_letters: DeadLetterStream, max_messages: int, max_bytes: int, now_ms: NowMs
     ) -> None:
         self.counts = Counts()
+        self.on_delivered: Callable[[int], None] = lambda _: None
+        """Told of each message's age, in ms, as it is acked."""
         self.partitions: set[Partition] = set()
         self.messages = 0
         self.bytes = 0
@@ -90,6 +92,7 @@ class InFlight:
             self.spawn(self._dead_letter(partition, delivery, delivery.cause))
         elif self._drop(partition, delivery):
             self.counts.delivered += 1
+            self.on_delivered(self._now_ms() - delivery.published_ms)
             self._acks.ack(partition.consumer, delivery.sequence)
 
     def reject(self, partition: Partition, delivery: Delivery, gateway: str, cause: Cause) -> None:

@@ -1,0 +1,84 @@
+"""What is counted where it happens: calls to the cloud, answers that are not Thing+'s, dead letters by reason, ages."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from opentelemetry.metrics import Meter
+
+from ferry.clouds.thingplus.answers import read_reply
+from ferry.contract.dead import Reason
+from ferry.telemetry.delivery.ports import Answer, Cloud, Unreachable
+from ferry.telemetry.stream.delivery import Cause, Delivery
+from ferry.telemetry.stream.in_flight import DeadLetterStream
+
+AGES_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0)
+TYPES = frozenset(
+    {"text/html", "text/plain", "application/json", "application/problem+json", "empty body", "untyped body"}
+)
+"""What is told apart of answers that are not Thing+'s; all else is `other`: a proxy may say anything."""
+STATUSES = range(100, 600)
+
+Record = Callable[[str, str, int | str, float], None]
+
+
+class MeasuredCloud:
+    """`ferry.telemetry.foreign_answers` counts PUTs that something other than Thing+ answered."""
+
+    def __init__(self, cloud: Cloud, host: str, record: Record, meter: Meter) -> None:
+        self._cloud = cloud
+        self._host = host
+        self._record = record
+        self._foreign = meter.create_counter(
+            "ferry.telemetry.foreign_answers",
+            description="answers that are not Thing+'s, by status and content type: a proxy, or a wrong URL",
+        )
+
+    async def put(self, path: str, body: bytes, bearer: str) -> Answer:
+        answer = await self._timed("PUT", self._cloud.put(path, body, bearer))
+        if kind := read_reply(answer.status, answer.body, answer.content_type).content_type:
+            status = str(answer.status) if answer.status in STATUSES else "other"
+            self._foreign.add(1, {"status": status, "content_type": kind if kind in TYPES else "other"})
+        return answer
+
+    async def get(self, path: str, query: dict[str, str], bearer: str) -> Answer:
+        return await self._timed("GET", self._cloud.get(path, query, bearer))
+
+    async def _timed(self, method: str, call: Awaitable[Answer]) -> Answer:
+        begun = time.perf_counter()
+        outcome: int | str = "cancelled"
+        try:
+            answer = await call
+            outcome = answer.status
+        except Unreachable:
+            outcome = "unreachable"
+            raise
+        finally:
+            self._record(method, self._host, outcome, time.perf_counter() - begun)
+        return answer
+
+
+class MeasuredDeadLetters:
+    """`ferry.telemetry.dead` counts dead letters by reason; each is there from the start, so that its first is seen."""
+
+    def __init__(self, stream: DeadLetterStream, meter: Meter) -> None:
+        self._stream = stream
+        self._counter = meter.create_counter("ferry.telemetry.dead", description="dead letters, by reason")
+        for reason in Reason:
+            self._counter.add(0, {"reason": reason.value})
+
+    async def store(self, delivery: Delivery, cause: Cause) -> bool:
+        stored = await self._stream.store(delivery, cause)
+        if stored:
+            self._counter.add(1, {"reason": cause.reason.value})
+        return stored
+
+
+def ages(meter: Meter) -> Callable[[int], None]:
+    """Records what `ferry.telemetry.age` shows; takes ms."""
+    histogram = meter.create_histogram(
+        "ferry.telemetry.age",
+        unit="s",
+        description="from a message's publish until it is acked, by the bus's clock",
+        explicit_bucket_boundaries_advisory=AGES_S,
+    )
+    return lambda age_ms: histogram.record(age_ms / 1000)

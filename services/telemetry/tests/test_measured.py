@@ -1,0 +1,85 @@
+"""What telemetry counts where it happens, and that no answer from outside makes a label of its own."""
+
+import pytest
+from metrics_read import Meters, labels
+
+from ferry.contract.dead import Reason
+from ferry.runtime.http_calls import measured
+from ferry.telemetry.delivery.ports import Answer, Unreachable
+from ferry.telemetry.operators.measured import MeasuredCloud, MeasuredDeadLetters, ages
+from ferry.telemetry.stream.delivery import Cause, Delivery
+
+
+class OneAnswer:
+    def __init__(self, answer):
+        self.answer = answer
+
+    async def put(self, path, body, bearer):
+        if self.answer is None:
+            raise Unreachable
+        return self.answer
+
+    async def get(self, path, query, bearer):
+        return await self.put(path, b"", bearer)
+
+
+async def put(meters, answer):
+    cloud = MeasuredCloud(OneAnswer(answer), "cloud.example", measured(meters.meter), meters.meter)
+    return await cloud.put("/gateways/g/sensors/s/series", b"[]", "Bearer x")
+
+
+def took(outcome):
+    how = {"http.response.status_code": outcome} if isinstance(outcome, int) else {"error.type": outcome}
+    return labels({"http.request.method": "PUT", "server.address": "cloud.example", **how})
+
+
+async def test_a_put_is_timed_by_its_outcome():
+    meters = Meters()
+    await put(meters, Answer(200, b'{"statusCode": 200}', content_type="application/json"))
+    with pytest.raises(Unreachable):
+        await put(meters, None)
+    assert meters.read("http.client.request.duration").keys() == {took(200), took("unreachable")}
+    assert meters.read("ferry.telemetry.foreign_answers") == {}
+
+
+FOREIGN = [
+    (Answer(404, b"<html>", content_type="text/html; charset=utf-8"), "404", "text/html"),
+    (Answer(200, b"", content_type=""), "200", "empty body"),
+    (Answer(302, b"x", content_type="image/x-made-up-7"), "302", "other"),
+    (Answer(999, b"<p>", content_type="text/html"), "other", "text/html"),
+]
+
+
+@pytest.mark.parametrize(("answer", "status", "kind"), FOREIGN)
+async def test_an_answer_that_is_not_things_is_counted_by_what_it_is(answer, status, kind):
+    meters = Meters()
+    await put(meters, answer)
+    found = meters.read("ferry.telemetry.foreign_answers")
+    assert found == {labels({"status": status, "content_type": kind}): 1}
+
+
+class Full:
+    stored = True
+
+    async def store(self, delivery, cause):
+        return self.stored
+
+
+async def test_dead_letters_are_counted_by_reason_once_they_are_stored():
+    meters, stream = Meters(), Full()
+    letters = MeasuredDeadLetters(stream, meters.meter)
+    delivery, cause = Delivery(1, "s", b"", 0), Cause(Reason.REFUSED, "no")
+    assert await letters.store(delivery, cause)
+    stream.stored = False
+    assert not await letters.store(delivery, cause)
+    found = meters.read("ferry.telemetry.dead")
+    assert found[labels({"reason": "refused"})] == 1
+    assert len(found) == len(Reason), "each is there from the start"
+
+
+def test_an_age_is_one_measurement():
+    meters = Meters()
+    record = ages(meters.meter)
+    record(120)
+    record(90_000_000)
+    assert meters.read("ferry.telemetry.age") == {labels({}): 2}
