@@ -214,8 +214,9 @@ async def journey(suite, bus, sandbox, operator, alice, harness, page_of):
     await told_before_a_crash(harness, await claimed_and_connected(operator, sandbox, "0000S111A"))
     await ask(operator, subjects.AUTH_STATE_GET)
     await ask(operator, "$SRV.PING.ferry-auth")
-    code, said = await suite.ferry("doctor")
-    assert code == 0, said
+    for command in (("doctor",), ("watch", "--for-s", "0")):
+        code, said = await suite.ferry(*command)
+        assert code == 0, said
     for service in SERVICES:  # a user that a site adds, with a client's own inbox
         await ask(harness, f"$SRV.PING.ferry-{service}")
     portal = {"loginId": USERNAME, "password": hashlib.md5(PASSWORD.encode()).hexdigest()}

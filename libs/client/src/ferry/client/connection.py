@@ -9,6 +9,7 @@ from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from ferry.client.errors import (
     CredentialsRefusedError,
@@ -94,6 +95,33 @@ def denial(error: Exception) -> Denial | None:
     )
 
 
+class TolerantClient(Client):
+    """nats-py's client, whose reader survives every message that the server passes on.
+
+    nats-py 2.16 decodes subjects and status headers as UTF-8 in its read loop, the server checks neither, and one
+    message that fails there ends the loop: a publisher could blind whoever listens.
+    """
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        return self.msg_class(
+            subject=subject.decode(errors="replace"),
+            reply=reply.decode(errors="replace"),
+            data=data,
+            headers=headers,
+            _client=self,
+            _sid=sid,
+        )
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        """None for headers that cannot be read."""
+        try:
+            return await super()._process_headers(headers)
+        except (ValueError, LookupError):
+            return None
+
+
 async def open_client(
     settings: NatsSettings,
     *,
@@ -108,7 +136,7 @@ async def open_client(
     Raises SettingsError, CredentialsRefusedError or NotConnectedError, within a few seconds.
     """
     seen: list[Exception] = []
-    client = Client()
+    client = TolerantClient()
 
     async def note(error: Exception) -> None:
         seen.append(error)

@@ -13,6 +13,7 @@ from ferry.client.cli.operations.dead import dead
 from ferry.client.cli.operations.doctor import doctor
 from ferry.client.cli.operations.lanes import lanes
 from ferry.client.cli.operations.status import status
+from ferry.client.cli.operations.watch import watch
 from ferry.client.cli.otosense import otosense
 from ferry.client.cli.publish import publish
 from ferry.client.cli.registry import devices, gateways, sensors, sites
@@ -31,7 +32,7 @@ def ferry() -> None:
 for command in (
     *(validate, plan, apply, import_, export, schema),
     *(sites, gateways, devices, sensors),
-    *(publish, status, doctor, lanes, dead, auth, otosense, asyncapi),
+    *(publish, status, doctor, watch, lanes, dead, auth, otosense, asyncapi),
     *(context, topology, publisher),
 ):
     ferry.add_command(command)

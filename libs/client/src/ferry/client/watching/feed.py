@@ -1,0 +1,160 @@
+"""The lines of one watch: what was asked for, in a queue of bounded size whose losses are counted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import SlowConsumerError
+
+from ferry.client.connection import denial, open_client
+from ferry.client.errors import NotPermittedError
+from ferry.client.settings import NatsSettings
+from ferry.client.watching.lines import Deliveries, Line, dead_letter, event, published
+from ferry.contract import subjects
+
+Topic = Literal["readings", "dead", "events", "deliveries"]
+TOPICS: tuple[Topic, ...] = get_args(Topic)
+MOST = 1000
+PENDING_BYTES = 16 * 1024 * 1024
+LOOK_S = 0.5
+LOST = "the connection is lost; trying again"
+CONNECTED = "connected again: what passed meanwhile was not seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Only of this gateway and sensor, where they are named; deliveries are told of all sensors together."""
+
+    topics: tuple[Topic, ...] = TOPICS
+    gateway: str | None = None
+    sensor: str | None = None
+
+    @property
+    def filtered(self) -> bool:
+        return self.gateway is not None or self.sensor is not None
+
+    def takes(self, line: Line) -> bool:
+        """An event is known by what it says."""
+        return (self.gateway is None or line.gateway == self.gateway) and (
+            self.sensor is None or line.sensor == self.sensor
+        )
+
+    def subjects(self) -> dict[str, Topic]:
+        gateway, sensor = self.gateway or "*", self.sensor or "*"
+        readings = f"{subjects.PREFIX}.gateways.{gateway}.>" if self.gateway else subjects.PUBLISHED
+        if self.sensor:
+            readings = f"{subjects.PREFIX}.gateways.{gateway}.sensors.{sensor}.*"
+        found: dict[str, Topic] = {
+            readings: "readings",
+            f"{subjects.PREFIX}.dead.*.{gateway}.{sensor}": "dead",
+            subjects.EVENTS: "events",
+        }
+        if not self.filtered:
+            found[subjects.TELEMETRY_PRESENCE] = "deliveries"
+        return {subject: topic for subject, topic in found.items() if topic in self.topics}
+
+
+class Feed:
+    """Messages go in, lines come out; `lost` counts those for which there was no room."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._lines: asyncio.Queue[Line] = asyncio.Queue(MOST)
+        self._deliveries = Deliveries()
+        self.lost = 0
+
+    def put(self, topic: Topic, subject: str, headers: dict[str, str] | None, body: bytes) -> None:
+        line = self._line(topic, subject, headers, body)
+        if line and (topic == "deliveries" or self._wanted.takes(line)):
+            self.note(line)
+
+    def note(self, line: Line) -> None:
+        try:
+            self._lines.put_nowait(line)
+        except asyncio.QueueFull:
+            self.lost += 1
+
+    async def next(self, within_s: float) -> Line | None:
+        """None when none came; what was lost before it is told first."""
+        if self.lost:
+            lost, self.lost = self.lost, 0
+            return Line("note", f"{lost} messages are not shown: they came faster than they can be")
+        try:
+            return await asyncio.wait_for(self._lines.get(), within_s)
+        except TimeoutError:
+            return None
+
+    def _line(self, topic: Topic, subject: str, headers: dict[str, str] | None, body: bytes) -> Line | None:
+        match topic:
+            case "readings":
+                return published(subject, body)
+            case "dead":
+                return dead_letter(subject, headers, body)
+            case "events":
+                return event(subject, body)
+            case "deliveries":
+                return self._deliveries.since(body)
+
+
+@asynccontextmanager
+async def watching(settings: NatsSettings, wanted: Wanted) -> AsyncIterator[AsyncIterator[Line | None]]:
+    """The lines as they come, and None now and then where none comes. Reconnects, and says so.
+
+    Raises FerryError without a bus, NotPermittedError when nothing of it may be seen.
+    """
+    feed = Feed(wanted)
+    troubles = _Troubles(settings, feed)
+    client = await open_client(settings, name="ferry-watch", on_error=troubles.note, reconnects=True)
+    try:
+        for subject, topic in wanted.subjects().items():
+            take = _taking(feed, topic)
+            await client.subscribe(subject, cb=take, pending_bytes_limit=PENDING_BYTES)
+        await client.flush()
+        yield _lines(client, feed, troubles, len(wanted.subjects()))
+    finally:
+        await client.close()
+
+
+def _taking(feed: Feed, topic: Topic) -> Callable[[Msg], "asyncio.Future[None]"]:
+    async def take(message: Msg) -> None:
+        feed.put(topic, message.subject, message.headers, message.data)
+
+    return take  # type: ignore[return-value] # nats-py wants a coroutine function
+
+
+class _Troubles:
+    """What nats-py reports: rights that are missing, and messages that it had no room for."""
+
+    def __init__(self, settings: NatsSettings, feed: Feed) -> None:
+        self._whom = f"user {settings.user!r}" if settings.user else "this user"
+        self._feed = feed
+        self.denied: dict[str, NotPermittedError] = {}
+
+    def note(self, error: Exception) -> None:
+        if isinstance(error, SlowConsumerError):
+            self._feed.lost += 1
+        found = denial(error)
+        if not found or found.verb != "subscribe" or found.subject in self.denied:
+            return
+        detail = f"{self._whom} may not subscribe to {found.subject}"
+        allow = f'permissions {{ subscribe: {{ allow: [ "{found.subject}" ] }} }}'
+        self.denied[found.subject] = NotPermittedError.saying(
+            "not permitted", detail=detail, hint=f"the server's configuration must allow it: {allow}"
+        )
+        self._feed.note(Line("note", f"not shown: {detail}"))
+
+
+async def _lines(client: Client, feed: Feed, troubles: _Troubles, asked: int) -> AsyncIterator[Line | None]:
+    connected = True
+    while True:
+        line = await feed.next(LOOK_S)
+        if len(troubles.denied) >= asked:
+            raise next(iter(troubles.denied.values()))
+        if client.is_connected != connected:
+            connected = client.is_connected
+            yield Line("note", CONNECTED if connected else LOST)
+        yield line

@@ -1,0 +1,94 @@
+"""`ferry watch` as an operator sees it: readings of all publishers, deliveries, dead letters, events; and its end."""
+
+import json
+import signal
+
+from ferry.contract import subjects
+from harness.nats_config import password
+from harness.processes import Process, eventually
+from harness.services import FERRY, lay_fleet
+
+QUICK = {"FERRY_TELEMETRY__UNKNOWN_GRACE_S": "0.2", "FERRY_TELEMETRY__EARLIEST_TIME_MS": "0"}
+
+
+def lines(process):
+    text = process.text()
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines() if line.startswith("{")]
+
+
+async def test_what_passes_is_shown_and_ctrl_c_ends_it(suite, bus, nats_client, publisher):
+    await suite.start("auth")
+    await suite.start("telemetry", QUICK)
+    await lay_fleet(bus, suite.sandbox, 1, 1)
+    env = bus.env("operator")
+    everything = await Process.start("watch-all", [str(FERRY), "watch", "--json"], suite.folder, env)
+    one = await Process.start(
+        "watch-one", [str(FERRY), "watch", "--json", "--gateway", "elsewhere"], suite.folder, env
+    )
+    number = 0
+
+    async def listening():
+        nonlocal number
+        number += 1
+        body = json.dumps({"value": "\x1b[2J", "time": number}).encode()
+        await publisher.jetstream().publish(subjects.sensor_series("elsewhere", "s1"), body)
+        return lines(everything) and lines(one)
+
+    await eventually(listening, what="both watches listen")
+    subject = subjects.sensor_series("gateway-0", "gateway-0-sensor-0")
+    # what blinds nats-py's own reader: a subject that is not UTF-8
+    publisher._transport.write(b"PUB ferry.v1.gateways.gateway-0.sensors.\xff.series 2\r\n{}\r\n")
+
+    async def all_kinds():
+        nonlocal number
+        number += 1
+        await publisher.jetstream().publish(subject, b'{"value":"36.5","time":%d}' % number)
+        await nats_client.publish(subjects.event("registry", "gateway", "registered"), b'{"id":"gateway-0"}')
+        return {"reading", "dead", "event", "delivery"} <= {line["kind"] for line in lines(everything)}
+
+    await eventually(all_kinds, within_s=20, what="every kind of line")
+    assert any(
+        line["text"].startswith("36.5 (time ") for line in lines(everything) if line["kind"] == "reading"
+    )
+    assert {line["gateway"] for line in lines(one)} == {"elsewhere"}
+    assert {line["kind"] for line in lines(one)} >= {"reading"}
+    assert "\x1b" not in everything.text() + one.text()
+    for process in (everything, one):
+        assert await process.stop(signal.SIGINT) == 130
+        assert "Traceback" not in process.text()
+
+
+async def test_it_goes_on_when_the_bus_is_there_again_and_says_what_it_may_not_see(suite, bus, nats_client):
+    watch = await Process.start(
+        "watch", [str(FERRY), "watch", "--only", "events"], suite.folder, bus.env("operator")
+    )
+
+    async def listening():
+        await nats_client.publish(subjects.event("registry", "gateway", "changed"), b'{"id":"\xff"}')
+        return "registry gateway changed" in watch.text()
+
+    await eventually(listening, what="a line")
+    await bus.process.kill()
+    await eventually(lambda: said(watch, "the connection is lost"), what="the loss said")
+    await bus.restart()
+    await eventually(lambda: said(watch, "connected again"), within_s=20, what="the return said")
+    assert await watch.stop(signal.SIGINT) == 130
+
+
+async def said(process, words):
+    return words in process.text()
+
+
+async def test_who_may_see_nothing_is_told(tmp_path):
+    from harness.bus import bus as a_bus
+
+    async with a_bus(tmp_path / "bus") as bus:
+        env = {
+            **bus.env("operator"),
+            "FERRY_NATS__USER": "console",
+            "FERRY_NATS__PASSWORD": password("console"),
+        }
+        watch = await Process.start("watch", [str(FERRY), "watch"], tmp_path, env)
+        assert await watch.child.wait() == 1
+        assert "user 'console' may not subscribe to ferry.v1." in watch.text()
+        assert "Traceback" not in watch.text()
