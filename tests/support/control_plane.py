@@ -144,7 +144,7 @@ def _api_server(cluster: Cluster, etcd: str) -> None:
         *("--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"),
         *("--endpoint-reconciler-type", "none", "--cert-dir", str(pki)),
         *("--tls-cert-file", f"{pki}/server.crt", "--tls-private-key-file", f"{pki}/server.key"),
-        *("--client-ca-file", f"{pki}/ca.crt", "--authorization-mode", "RBAC"),
+        *("--client-ca-file", f"{pki}/ca.crt", "--authorization-mode", "RBAC", "--allow-privileged=true"),
         *("--service-account-key-file", f"{pki}/tokens.key"),
         *("--service-account-signing-key-file", f"{pki}/tokens.key"),
         *("--service-account-issuer", "https://kubernetes.default.svc"),
