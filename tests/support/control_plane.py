@@ -5,6 +5,7 @@ The programs come from scripts/go_tools.py. Nothing else of the machine is touch
 
 import json
 import os
+import ssl
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 from cluster_certificates import Authority
 from go_tools import find
@@ -28,6 +30,7 @@ class Cluster:
     folder: Path
     url: str
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _http: httpx.Client | None = None
 
     @property
     def kubeconfig(self) -> Path:
@@ -60,6 +63,15 @@ class Cluster:
         assert "Warning" not in done.stderr, done.stderr
         return done.stdout
 
+    def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Without kubectl's start, for what is asked over and over. A body of PATCH is a merge patch."""
+        if self._http is None:
+            context = ssl.create_default_context(cafile=self.folder / "pki" / "ca.crt")
+            context.load_cert_chain(self.folder / "pki" / "admin.crt", self.folder / "pki" / "admin.key")
+            self._http = httpx.Client(base_url=self.url, verify=context, timeout=20, trust_env=False)
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        return self._http.request(method, path, json=body, headers={"Content-Type": kind})
+
     def get(self, *words: str) -> Any:
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
@@ -86,6 +98,8 @@ class Cluster:
         raise TimeoutError("the API server is not ready")
 
     def stop(self) -> None:
+        if self._http is not None:
+            self._http.close()
         for process in reversed(self.processes.values()):
             process.terminate()
             try:
