@@ -1,6 +1,11 @@
-"""The overlays, rendered once by kubectl's kustomize: each with all of its steps."""
+"""The overlays, rendered once, each with all of its steps; and a real API server, where there is one."""
+
+import json
 
 import pytest
+from control_plane import control_plane
+from custom_resources import custom_resources, definition
+from go_tools import NoToolError, find
 from manifests import K8S, OVERLAYS, steps
 from rendered import rendered_objects
 
@@ -31,3 +36,44 @@ def guarded_overlay(request, rendered):
 def operated_overlay(request, rendered):
     """Those with autoscaling, monitoring and external secrets besides."""
     return rendered[request.param]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    try:
+        for name in ("etcd", "kube-apiserver", "kubectl"):
+            find(name)
+    except NoToolError as error:
+        pytest.skip(f"NO REAL API SERVER: {error} (make apiserver)")
+    with control_plane(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def definitions(cluster):
+    made = [definition(*one) for one in custom_resources().values()]
+    cluster.apply(made)
+    names = [f"crd/{one['metadata']['name']}" for one in made]
+    cluster.kubectl("wait", "--for=condition=Established", *names, "--timeout=20s")
+
+
+@pytest.fixture
+def namespace(cluster):
+    """Ferry's, and all that is in it gone afterwards: no controller would empty a deleted one."""
+    cluster.kubectl("apply", "-k", str(K8S / "namespace"))
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": "ferry"},
+    }
+    cluster.apply([account])  # a controller would
+    yield "ferry"
+    kinds = "deploy,sts,job,cm,secret,sa,svc,pvc,pdb,netpol"
+    cluster.run("kubectl", "-n", "ferry", "delete", kinds, "--all", "--cascade=background", "--wait=false")
+    for claim in json.loads(cluster.run("kubectl", "-n", "ferry", "get", "pvc", "-o", "json").stdout)[
+        "items"
+    ]:
+        freed = ("-p", '{"metadata":{"finalizers":null}}', "--type=merge")  # a controller would
+        cluster.run("kubectl", "-n", "ferry", "patch", "pvc", claim["metadata"]["name"], *freed)
+    for resource, _ in custom_resources().values():
+        cluster.run("kubectl", "-n", "ferry", "delete", f"{resource.plural}.{resource.group}", "--all")

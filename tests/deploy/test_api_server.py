@@ -4,124 +4,20 @@ It runs where etcd, kube-apiserver and kubectl are (`make apiserver` builds them
 folder), and is skipped aloud where not. No controller runs: `Played` tells the server how jobs and rollouts end.
 """
 
-import json
+import re
 import shutil
 import subprocess
-import threading
 import time
 
 import pytest
 import yaml
-from control_plane import control_plane
-from custom_resources import custom_resources, definition
-from go_tools import NoToolError, find
 from manifests import K8S, OVERLAYS, steps
+from played import Played
 from rendered import rendered_objects
 
+pytestmark = pytest.mark.timeout(300)
 APPLY = K8S / "apply"
 SERVICES = {"auth", "registry", "telemetry", "otosense", "console"}
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    try:
-        for name in ("etcd", "kube-apiserver", "kubectl"):
-            find(name)
-    except NoToolError as error:
-        pytest.skip(f"NO REAL API SERVER: {error} (make apiserver)")
-    with control_plane(tmp_path_factory.mktemp("cluster")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def definitions(cluster):
-    made = [definition(*one) for one in custom_resources().values()]
-    cluster.apply(made)
-    names = [f"crd/{one['metadata']['name']}" for one in made]
-    cluster.kubectl("wait", "--for=condition=Established", *names, "--timeout=20s")
-
-
-@pytest.fixture
-def namespace(cluster):
-    """Ferry's, and all that is in it gone afterwards: no controller would empty a deleted one."""
-    cluster.kubectl("apply", "-k", str(K8S / "namespace"))
-    account = {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": "default", "namespace": "ferry"},
-    }
-    cluster.apply([account])  # a controller would
-    yield "ferry"
-    kinds = "deploy,sts,job,cm,secret,sa,svc,pvc,pdb,netpol"
-    cluster.run("kubectl", "-n", "ferry", "delete", kinds, "--all", "--cascade=background", "--wait=false")
-    for claim in json.loads(cluster.run("kubectl", "-n", "ferry", "get", "pvc", "-o", "json").stdout)[
-        "items"
-    ]:
-        freed = ("-p", '{"metadata":{"finalizers":null}}', "--type=merge")  # a controller would
-        cluster.run("kubectl", "-n", "ferry", "patch", "pvc", claim["metadata"]["name"], *freed)
-    for resource, _ in custom_resources().values():
-        cluster.run("kubectl", "-n", "ferry", "delete", f"{resource.plural}.{resource.group}", "--all")
-
-
-LISTS = {
-    kind: f"/apis/{group}/namespaces/{{namespace}}/{plural}"
-    for kind, group, plural in (
-        ("StatefulSet", "apps/v1", "statefulsets"),
-        ("Job", "batch/v1", "jobs"),
-        ("Deployment", "apps/v1", "deployments"),
-    )
-}
-
-
-class Played:
-    """What controllers and kubelets would say: jobs end as told, rollouts are done at once."""
-
-    def __init__(self, cluster, job="Complete", namespace="ferry"):
-        self.cluster, self.job, self.stopped = cluster, job, threading.Event()
-        self.lists = {kind: path.format(namespace=namespace) for kind, path in LISTS.items()}
-        self.order = []
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self.stopped.wait(0.1):
-            for kind, path in self.lists.items():
-                for one in self.cluster.call("GET", path).json()["items"]:
-                    status = self._job(one) if kind == "Job" else self._rollout(kind, one)
-                    if status:
-                        name = one["metadata"]["name"]
-                        self.order.append((kind, name))
-                        done = self.cluster.call("PATCH", f"{path}/{name}/status", {"status": status})
-                        assert done.status_code in {200, 404}, done.text
-
-    def _job(self, one):
-        if one["status"].get("conditions"):
-            return None
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        before = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}[self.job]
-        conditions = [
-            {"type": type_, "status": "True", "lastTransitionTime": now, "reason": "Played"}
-            for type_ in (before, self.job)
-        ]
-        done = {"completionTime": now, "succeeded": 1} if self.job == "Complete" else {}
-        return {"startTime": now, "conditions": conditions, "uncountedTerminatedPods": {}, **done}
-
-    def _rollout(self, kind, one):
-        generation = one["metadata"]["generation"]
-        if one["status"].get("observedGeneration") == generation:
-            return None
-        count = one["spec"].get("replicas", 1)
-        counts = ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas")
-        revisions = {"currentRevision": "1", "updateRevision": "1", "currentReplicas": count}
-        more = revisions if kind == "StatefulSet" else {}
-        return {"observedGeneration": generation, **dict.fromkeys(counts, count), **more}
 
 
 def apply_overlay(cluster, overlay, *words):
@@ -175,7 +71,7 @@ def test_one_command_on_an_empty_cluster_and_again(cluster):
 
 @pytest.mark.usefixtures("definitions", "namespace")
 def test_a_new_release_runs_the_job_before_any_service_rolls(cluster, tmp_path):
-    shutil.copytree(K8S.parent, tmp_path / "deploy")
+    shutil.copytree(K8S.parent, tmp_path / "deploy", symlinks=True)
     production = tmp_path / "deploy" / "k8s" / "overlays" / "production"
     with Played(cluster) as played:
         assert apply_overlay(cluster, production).returncode == 0
@@ -191,7 +87,7 @@ def test_a_new_release_runs_the_job_before_any_service_rolls(cluster, tmp_path):
 
 @pytest.mark.usefixtures("definitions", "namespace")
 def test_a_job_that_fails_leaves_the_services_and_its_log(cluster, tmp_path):
-    shutil.copytree(K8S.parent, tmp_path / "deploy")
+    shutil.copytree(K8S.parent, tmp_path / "deploy", symlinks=True)
     production = tmp_path / "deploy" / "k8s" / "overlays" / "production"
     with Played(cluster):
         assert apply_overlay(cluster, production).returncode == 0
@@ -231,10 +127,32 @@ def test_a_deleted_overlay_leaves_the_namespace_nats_and_every_claim(cluster):
     }
 
 
+@pytest.mark.usefixtures("definitions", "namespace")
+def test_autoscaling_that_is_added_later_lowers_nothing(cluster, tmp_path):
+    shutil.copytree(K8S.parent, tmp_path / "deploy", symlinks=True)
+    production = tmp_path / "deploy" / "k8s" / "overlays" / "production"
+    file = production / "kustomization.yaml"
+    with_it = file.read_text()
+    without = re.sub(r"replacements:.*?(?=images:)", "", with_it, flags=re.DOTALL)
+    file.write_text(without.replace("  - ../../components/autoscaling\n", ""))
+    with Played(cluster):
+        assert apply_overlay(cluster, production).returncode == 0
+        assert cluster.get("deployment", "telemetry", "-n", "ferry")["spec"]["replicas"] == 2
+        file.write_text(with_it)
+        done = apply_overlay(cluster, production)
+        assert done.returncode == 0, done.stderr
+    assert cluster.get("deployment", "telemetry", "-n", "ferry")["spec"]["replicas"] == 2
+    assert cluster.get("scaledobject", "telemetry", "-n", "ferry")
+    cluster.kubectl("-n", "ferry", "scale", "deployment/telemetry", "--replicas=5")
+    with Played(cluster):
+        assert apply_overlay(cluster, production).returncode == 0
+    assert cluster.get("deployment", "telemetry", "-n", "ferry")["spec"]["replicas"] == 5, "KEDA's"
+
+
 @pytest.mark.usefixtures("namespace")
 def test_a_missing_definition_is_said_before_anything_is_changed(cluster, tmp_path):
     """A kind that this server has not: another group than those that the other tests define."""
-    shutil.copytree(K8S.parent, tmp_path / "deploy")
+    shutil.copytree(K8S.parent, tmp_path / "deploy", symlinks=True)
     rules = tmp_path / "deploy" / "k8s" / "components" / "monitoring" / "rules.yaml"
     rules.write_text(rules.read_text().replace("monitoring.coreos.com/v1", "absent.example.com/v1"))
     done = apply_overlay(cluster, tmp_path / "deploy" / "k8s" / "overlays" / "production")
@@ -245,7 +163,7 @@ def test_a_missing_definition_is_said_before_anything_is_changed(cluster, tmp_pa
 
 @pytest.mark.usefixtures("definitions")
 def test_another_namespace_is_one_line_in_each_step(cluster, tmp_path):
-    shutil.copytree(K8S.parent, tmp_path / "deploy")
+    shutil.copytree(K8S.parent, tmp_path / "deploy", symlinks=True)
     overlay = tmp_path / "deploy" / "k8s" / "overlays" / "production"
     for file in overlay.rglob("kustomization.yaml"):
         file.write_text(file.read_text().replace("namespace: ferry", "namespace: sensors"))
@@ -261,19 +179,19 @@ def test_another_namespace_is_one_line_in_each_step(cluster, tmp_path):
             assert one["metadata"]["namespace"] == "sensors"
 
 
-@pytest.fixture
-def stream(cluster, definitions, namespace):
+STREAMS = "/apis/jetstream.nats.io/v1beta2/namespaces/ferry/streams"
+
+
+@pytest.fixture(scope="module")
+def stream(cluster, definitions):
+    cluster.kubectl("apply", "-k", str(K8S / "namespace"))
     cluster.kubectl("apply", "--validate=strict", "-k", str(K8S / "nack"))
-    refused = {"spec": {"preventDelete": False}}
-    for _ in range(100):  # the server takes a moment to know the policy
-        done = cluster.run(
-            *("kubectl", "-n", "ferry", "patch", "stream", "ferry-dead", "--type=merge"),
-            *("--dry-run=server", "-p", json.dumps(refused)),
-        )
-        if done.returncode:
+    path = f"{STREAMS}/ferry-dead?dryRun=All"
+    for _ in range(200):  # the server takes a moment to know the policy
+        if cluster.call("PATCH", path, {"spec": {"preventDelete": False}}).is_error:
             break
         time.sleep(0.1)
-    yield "ferry-dead"
+    yield path
     cluster.run("kubectl", "delete", "-k", str(K8S / "nack"))
 
 
@@ -294,13 +212,11 @@ def stream(cluster, definitions, namespace):
     ],
 )
 def test_what_would_lose_messages_is_refused_before_nack_hears_of_it(cluster, stream, change, words):
-    patch = json.dumps({"spec": change})
-    command = ("kubectl", "-n", "ferry", "patch", "stream", stream, "--type=merge", "--dry-run=server")
-    done = cluster.run(*command, "-p", patch)
+    answer = cluster.call("PATCH", stream, {"spec": change})
     if words is None:
-        assert done.returncode == 0, done.stderr
+        assert answer.is_success, answer.text
     else:
-        assert (done.returncode, words in done.stderr) == (1, True), done.stderr
+        assert (answer.is_error, words in answer.text) == (True, True), answer.text
 
 
 def test_pods_that_break_the_rules_are_refused(cluster, namespace):
@@ -316,24 +232,24 @@ def test_pods_that_break_the_rules_are_refused(cluster, namespace):
     )
 
 
-@pytest.mark.usefixtures("namespace", "definitions")
+@pytest.mark.usefixtures("namespace")
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_pods_are_admitted_under_the_restricted_standard(cluster, name):
-    for one in (each for step in steps(name) for each in rendered_objects(step)):
+    objects = [each for step in steps(name) for each in rendered_objects(step)]
+    for one in objects:
         if one["kind"] == "ServiceAccount":
-            cluster.apply([one])
-    for one in (each for step in steps(name) for each in rendered_objects(step)):
-        if one["kind"] in {"Deployment", "Job", "StatefulSet"}:
-            claims = [each["metadata"]["name"] for each in one["spec"].get("volumeClaimTemplates", [])]
-            volumes = one["spec"]["template"]["spec"]["volumes"]
-            volumes += [{"name": claim, "emptyDir": {}} for claim in claims]
-            pod = {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": f"tried-{one['metadata']['name']}", "namespace": "ferry"},
-                "spec": one["spec"]["template"]["spec"],
-            }
-            cluster.apply([pod], "--dry-run=server")
+            made = cluster.call("POST", "/api/v1/namespaces/ferry/serviceaccounts", one)
+            assert made.status_code in {201, 409}, made.text
+    workloads = [one for one in objects if one["kind"] in {"Deployment", "Job", "StatefulSet"}]
+    assert workloads
+    for one in workloads:
+        spec = one["spec"]["template"]["spec"]
+        for claim in one["spec"].get("volumeClaimTemplates", []):
+            spec["volumes"].append({"name": claim["metadata"]["name"], "emptyDir": {}})
+        pod = {"metadata": {"name": f"tried-{one['metadata']['name']}"}, "spec": spec}
+        made = cluster.call("POST", "/api/v1/namespaces/ferry/pods?dryRun=All&fieldValidation=Strict", pod)
+        assert made.is_success, made.text
+        assert "Warning" not in made.headers, made.headers
 
 
 def test_the_tools_say_what_to_do(tmp_path):

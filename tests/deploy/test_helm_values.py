@@ -2,12 +2,12 @@
 
 import os
 import re
-import shutil
 import subprocess
 
 import kubernetes_validate
 import pytest
 import yaml
+from chart import helm
 from flat_permissions import PERMISSIONS, flat
 
 from harness.bus import NATS_SERVER
@@ -68,7 +68,24 @@ def test_three_servers_apart(values):
     cluster = values["config"]["cluster"]
     assert (cluster["enabled"], cluster["replicas"]) == (True, 3)
     spread = values["podTemplate"]["topologySpreadConstraints"]
-    assert spread["kubernetes.io/hostname"]["whenUnsatisfiable"] == "DoNotSchedule"
+    hosts = spread["kubernetes.io/hostname"]
+    assert (hosts["whenUnsatisfiable"], hosts["minDomains"]) == ("DoNotSchedule", 3), "two would share a host"
+
+
+def test_the_listeners_are_those_of_the_plain_server_and_of_the_policy():
+    values = yaml.safe_load((DEPLOY / "helm-values-listeners.yaml").read_text())
+    policy = yaml.safe_load((DEPLOY.parent / "k8s/components/listeners/network-policy.yaml").read_text())
+    ((rule,),) = (policy["spec"]["ingress"],)
+    opened = set()
+    for name in ("mqtt", "websocket"):
+        conf = re.sub(r"\s*#.*", "", (DEPLOY / f"{name}.conf").read_text())
+        config = values["config"][name]
+        assert re.search(rf"^  port: {config['port']}$", conf, re.MULTILINE)
+        assert ("tls {" in conf, config["tls"]["enabled"]) == (True, True)
+        assert values["service"]["ports"][name]["enabled"] is True
+        opened.add(config["port"])
+    assert {one["port"] for one in rule["ports"]} == opened
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"ferry/publishers": "true"}}}]
 
 
 def test_every_port_speaks_tls_and_servers_know_each_other(values):
@@ -104,17 +121,20 @@ def accepts(config):
     return subprocess.run([str(NATS_SERVER), "-t", "-c", str(config)], env=env, check=False).returncode == 0
 
 
-@pytest.fixture(scope="module")
-def chart(tmp_path_factory):
+LISTENERS = ("--values", str(DEPLOY / "helm-values-listeners.yaml"))
+
+
+@pytest.fixture(scope="module", params=[(), LISTENERS], ids=["plain", "listeners"])
+def chart(request, tmp_path_factory):
     """The chart rendered with our values, and its ConfigMap's files."""
-    helm = os.environ.get("HELM") or shutil.which("helm")
-    if not (CHART and helm):
-        pytest.skip("THE CHART OF NATS WAS NOT RENDERED: FERRY_NATS_CHART=<its folder> and helm do it")
+    if not CHART:
+        pytest.skip("THE CHART OF NATS WAS NOT RENDERED: FERRY_NATS_CHART=<its folder> does it")
+    more = request.param
     folder = tmp_path_factory.mktemp("chart")
     (folder / "permissions.conf").write_text(PERMITTED)
     command = [
-        *(helm, "template", "nats", CHART, "--namespace", "ferry"),
-        *("--values", str(DEPLOY / "helm-values.yaml")),
+        *(helm(), "template", "nats", CHART, "--namespace", "ferry"),
+        *("--values", str(DEPLOY / "helm-values.yaml"), *more),
         *("--set-file", rf"configMap.merge.data.permissions\.conf={folder / 'permissions.conf'}"),
     ]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout

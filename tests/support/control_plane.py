@@ -4,6 +4,7 @@ The programs come from scripts/go_tools.py. Nothing else of the machine is touch
 """
 
 import json
+import logging
 import os
 import ssl
 import subprocess
@@ -21,6 +22,7 @@ from go_tools import find
 
 from harness.processes import free_port
 
+logging.getLogger("httpx").setLevel(logging.WARNING)  # `Cluster.call` is used in loops
 SERVICES = "10.96.0.0/16"
 READY_S = 60
 
