@@ -91,10 +91,10 @@ resources: {{- toYaml .resources | nindent 2 }}
   emptyDir: {sizeLimit: 16Mi}
 {{- end }}
 
-{{- /* The objects of a file of deploy/k8s/components, with our labels and namespace. Takes (dict "root" $ "file" PATH). */ -}}
+{{- /* The objects of a file of kustomize's components, with our labels and namespace. Takes (dict "root" $ "file" PATH). */ -}}
 {{- define "ferry.component" -}}
 {{- $root := .root -}}
-{{- range splitList "\n---\n" ($root.Files.Get (printf "files/components/%s" .file)) }}
+{{- range splitList "\n---\n" ($root.Files.Get .file) }}
 {{- $object := . | fromYaml }}
 {{- $_ := set $object.metadata "labels" (include "ferry.labels" $root | fromYaml) }}
 {{- $_ := set $object.metadata "namespace" $root.Release.Namespace }}
