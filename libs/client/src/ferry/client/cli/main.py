@@ -18,6 +18,7 @@ from ferry.client.cli.otosense import otosense
 from ferry.client.cli.publish import publish
 from ferry.client.cli.registry import devices, gateways, sensors, sites
 from ferry.client.cli.running import run
+from ferry.client.cli.setup.completion import completion
 from ferry.client.cli.setup.context import context
 from ferry.client.cli.setup.publisher import publisher
 from ferry.client.cli.setup.topology import topology
@@ -33,7 +34,7 @@ for command in (
     *(validate, plan, apply, import_, export, schema),
     *(sites, gateways, devices, sensors),
     *(publish, status, doctor, watch, lanes, dead, auth, otosense, asyncapi),
-    *(context, topology, publisher),
+    *(context, topology, publisher, completion),
 ):
     ferry.add_command(command)
 with_context(ferry)
