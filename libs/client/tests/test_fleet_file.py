@@ -1,14 +1,20 @@
 """A fleet file is read, and written so that reading it changes nothing."""
 
+import csv
+import io
 import json
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ferry.client.fleet.file import write
 from ferry.client.fleet.file.declared import schema
+from ferry.client.fleet.file.formats.csv_columns import unescaped
 from ferry.client.fleet.file.read import read
 from ferry.client.fleet.plan import compare
 from ferry.client.fleet.planning import check_offline
@@ -124,6 +130,66 @@ def test_an_exported_fleet_plans_no_change(tmp_path, name, written):
     plan, matched = compare(found, there())
     assert (plan.create, plan.change, plan.fixed, plan.retire, matched.mistakes) == ([], [], [], [], [])
     assert len(plan.same) == 4 + len(NAMES)
+
+
+def called(names):
+    """What is there, with sensors of these names."""
+    found = there()
+    model = found.sensors[0]
+    found.sensors = [model.model_copy(update={"id": f"s{n}", "name": name}) for n, name in enumerate(names)]
+    return found
+
+
+def test_no_cell_of_an_exported_table_is_a_formula():
+    """OWASP's list: a spreadsheet carries out what begins so, also after spaces; what it adds is taken off again."""
+    bad = [
+        f"{lead}{sign}cmd|' /C calc'!A0"
+        for lead in ("", " ", "'", "\u00a0")
+        for sign in "=+-@\t\r\uff1d\uff20"
+    ]
+    text = write.as_csv(write.declared(called(bad)))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert len(rows) == len(bad) + 2
+    assert {row["sensor"][:1] for row in rows if row["sensor"]} == {"'"}
+    assert [unescaped(row["sensor"]) for row in rows if row["sensor"]] == bad
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12),
+        min_size=1,
+        max_size=5,
+        unique=True,
+    )
+)
+@example(
+    [
+        " a",
+        "a ",
+        "'=x",
+        "''= x",
+        "' x",
+        "\r\n",
+        "a\nb",
+        '"',
+        "{n}",
+        "\u202e",
+        "\x00",
+        "\x85",
+        "\ufeff",
+        "x: y",
+        "# c",
+    ]
+)
+def test_any_name_is_read_as_it_was_written(names):
+    """CSV knows no name that is blank alone; nobody can say which one that is."""
+    for suffix, written in ((".yaml", write.as_yaml), (".csv", write.as_csv)):
+        found = called([name for name in names if suffix == ".yaml" or name.strip()])
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"fleet{suffix}"
+            path.write_bytes(written(write.declared(found)).encode())
+            plan, _ = compare(read(path), found)
+        assert (plan.create, plan.change, plan.retire) == ([], [], [])
 
 
 def test_an_export_leaves_out_what_the_portal_deleted():

@@ -13,6 +13,8 @@ from ferry.contract.registry import Imported, ImportRequest
 STEPS_AT_ONCE = 1
 """A step asks the cloud for several gateways at once, as many as the cloud bears; the next begins where it ended."""
 MOST_LINES = 10_000
+SHORTEST_PAUSE_S = 0.2
+"""Before a step that came no further is asked for again."""
 LONGEST_PAUSE_S = 120.0
 """Whatever the cloud asks for."""
 
@@ -44,6 +46,8 @@ async def import_all(
             moved_at = time.monotonic()
         elif time.monotonic() - moved_at > max(patience_s, 3 * pause_s):
             raise _stuck(patience_s)
+        else:
+            pause_s = max(pause_s, SHORTEST_PAUSE_S)
         asked = ImportRequest(gateway=gateway, after=part.next)
         await asyncio.sleep(pause_s)
 

@@ -1,7 +1,6 @@
 """What is registered, as a fleet file: YAML or CSV."""
 
 import csv
-import io
 import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -49,12 +48,19 @@ def as_yaml(fleet: FleetFile, *, ascii_only: bool = False) -> str:
 
 def as_csv(fleet: FleetFile) -> str:
     """One row a sensor, and one for a device or a gateway that has none."""
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, [name for name in COLUMNS if "From" not in name], lineterminator="\n")
+    lines = _Lines()
+    writer = csv.DictWriter(lines, [name for name in COLUMNS if "From" not in name], lineterminator="\r\n")
     writer.writeheader()
     for row in _rows(_plain(fleet)):
         writer.writerow({column: escaped(str(cell)) for column, cell in row.items()})
-    return table.getvalue()
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """Rows that end in a line feed; a cell is put into quotes for a carriage return too."""
+
+    def write(self, row: str) -> None:
+        self.append(row.removesuffix("\r\n") + "\n")
 
 
 def _rows(fleet: dict[str, Any]) -> Iterator[dict[str, object]]:

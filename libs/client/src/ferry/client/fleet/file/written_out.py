@@ -55,22 +55,24 @@ def _add_parts(gateway: Wanted, declared: FleetFile, source: Source, mistakes: l
 def _each(noun: Noun, declared: Declared, path: Path, parent: Wanted | None) -> Iterator[Wanted]:
     fields = declared.model_dump(exclude=NO_FIELDS, exclude_none=True, by_alias=True)
     moved_from = declared.moved_from if isinstance(declared, DeclaredSensor) else None
-    for number in range(1, declared.count + 1):
+    numbers = range(1, declared.count + 1) if "count" in declared.model_fields_set else [None]
+    for number in numbers:
         yield Wanted(
             noun=noun,
-            name=_numbered(declared.name, number),
-            id=None if declared.id is None else _numbered(declared.id, number),
+            name=_numbered(declared.name, number) or "",
+            id=_numbered(declared.id, number),
             path=path,
             has_id=declared.id is not None,
             parent=parent,
             fields=dict(fields) if noun == "gateway" else fields,
-            renamed_from=None if declared.renamed_from is None else _numbered(declared.renamed_from, number),
-            moved_from=None if moved_from is None else _numbered(moved_from, number),
+            renamed_from=_numbered(declared.renamed_from, number),
+            moved_from=_numbered(moved_from, number),
         )
 
 
-def _numbered(text: str, number: int) -> str:
-    return text.replace(NUMBER, str(number))
+def _numbered(text: str | None, number: int | None) -> str | None:
+    """Without a `count`, `{n}` is what it looks like."""
+    return text if text is None or number is None else text.replace(NUMBER, str(number))
 
 
 def _set_defaults(made: Wanted, gateway: DeclaredGateway, defaults: Defaults) -> None:

@@ -42,7 +42,7 @@ class CsvSource:
 
     def _rows(self, text: str) -> list[tuple[int, _Row]]:
         lines = io.StringIO(text, newline="")
-        reader = csv.reader(lines, delimiter=_delimiter(text, lines), strict=True)
+        reader = csv.reader(lines, delimiter=_delimiter(text, lines), skipinitialspace=True, strict=True)
         rows: list[tuple[int, _Row]] = []
         try:
             self._header = self._checked_header(next(reader, []), reader.line_num)
@@ -75,8 +75,8 @@ class CsvSource:
                 f"{len(cells)} cells under {len(self._header)} columns: quote a text with the separator in it"
             )
             self.mistakes.append(Mistake(line, len(self._header) + 1, text))
-        row = {name: unescaped(cell.strip()) for name, cell in zip(self._header, cells, strict=False)}
-        return {name: cell for name, cell in row.items() if name and cell}
+        row = {name: unescaped(cell) for name, cell in zip(self._header, cells, strict=False)}
+        return {name: cell for name, cell in row.items() if name and cell.strip()}
 
     def _add(self, line: int, row: _Row) -> None:
         """The entities of a row, each in the one of the row before it that is the same."""
