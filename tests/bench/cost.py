@@ -75,7 +75,7 @@ def prototype(bus_url: str, cloud: str, per_put: int) -> tuple[list[str], dict[s
     return [sys.executable, str(Path(__file__).with_name("prototype.py")), bus_url, cloud, str(per_put)], {}
 
 
-CONSUMERS: dict[Start, int] = {telemetry: topology.PARTITIONS, prototype: 1}
+CONSUMERS: dict[Start, int] = {telemetry: topology.PARTITIONS + 1, prototype: 1}
 
 
 @dataclass(frozen=True)

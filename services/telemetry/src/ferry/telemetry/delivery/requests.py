@@ -141,7 +141,7 @@ class Requests:
             return Outcome("gone", reply, health.attempts, gone=gone)
         if self._is_exhausted(health, since, reply):
             return Outcome("exhausted", reply, health.attempts)
-        cloud_works = self.gate.open and self.gate.others_since(self._loop.time() - OTHERS_S, health.key) > 0
+        cloud_works = self.gate.open and self.gate.others_since(self._loop.time() - OTHERS_S, health.key)
         wait_s = self._policy.wait_s(health.attempts, cloud_works=cloud_works, retry_after_s=retry_after_s)
         return Outcome("deferred", reply, health.attempts, wait_s=wait_s)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import OrderedDict, deque
 
 from ferry.telemetry.delivery.limits.breaker import Breaker
 from ferry.telemetry.delivery.limits.limiter import Limiter
@@ -13,7 +13,7 @@ FAILING_SHARE = 4
 REFUSED_S = 120.0
 """How long a refusal counts: a lane that is refused tries again well within it."""
 EVIDENCE = 4096
-"""Lanes whose last success is remembered; a sample is enough."""
+"""Lanes whose last success is remembered: the latest are enough."""
 
 
 class Gate:
@@ -24,7 +24,8 @@ class Gate:
         self.breaker = breaker
         self._refused_at: dict[str, float] = {}
         """Lanes whose entity the cloud refuses, and when it last did."""
-        self._good_at: dict[str, float] = {}
+        self._good_at: OrderedDict[str, float] = OrderedDict()
+        """When a lane last got through, oldest first."""
         self._healthy: deque[asyncio.Future[None]] = deque()
         self._failing: deque[asyncio.Future[None]] = deque()
         self._failing_in_use = 0
@@ -37,9 +38,14 @@ class Gate:
         """Whether new work makes sense; a closed gate lets the backlog wait in the stream."""
         return self.breaker.state == "closed"
 
-    def others_since(self, moment: float, lane: str) -> int:
-        """How many other lanes got through since."""
-        return sum(at > moment and key != lane for key, at in self._good_at.items())
+    def others_since(self, moment: float, lane: str, enough: int = 1) -> bool:
+        """Whether so many other lanes got through since."""
+        found = 0
+        for key, at in reversed(self._good_at.items()):
+            if found >= enough or at <= moment:
+                break
+            found += key != lane
+        return found >= enough
 
     def refuse_entity(self, lane: str) -> None:
         """The cloud refuses the lane's sensor or gateway."""
@@ -53,7 +59,7 @@ class Gate:
         """Whether the refusals of entities look like an outage: more lanes have them than got through since."""
         recent = self._loop.time() - REFUSED_S
         refused = sum(at > recent for at in self._refused_at.values())
-        return refused > self.others_since(since, lane)
+        return not self.others_since(since, lane, enough=refused)
 
     async def enter(self, *, failing: bool = False) -> None:
         queue = self._failing if failing else self._healthy
@@ -100,8 +106,10 @@ class Gate:
             self._recovered.set()
             self._recovered = asyncio.Event()
         self.breaker.good()
-        if lane in self._good_at or len(self._good_at) < EVIDENCE:
-            self._good_at[lane] = self._loop.time()
+        self._good_at[lane] = self._loop.time()
+        self._good_at.move_to_end(lane)
+        if len(self._good_at) > EVIDENCE:
+            self._good_at.popitem(last=False)
         if self._refused_at:
             self._refused_at.pop(lane, None)
         if self._healthy or self._failing:
