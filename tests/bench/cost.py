@@ -103,7 +103,7 @@ async def measure(place: Place, start: Start, per_put: int, readings: int) -> fl
         async def done() -> bool:
             return (await jetstream.stream_info("FERRY_READINGS")).state.messages == 0
 
-        await eventually(owned, within_s=30, what="every consumer")
+        await eventually(owned, within_s=30, what=f"every consumer of {start.__name__}")
         await eventually(done, within_s=120, what="everything delivered")
         spent = cpu_s(running.child.pid)
     for consumer in await jetstream.consumers_info("FERRY_READINGS"):

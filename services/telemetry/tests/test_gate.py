@@ -172,3 +172,23 @@ async def test_a_waiter_that_gave_up_takes_no_probe_with_it(gate):
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
     await asyncio.wait_for(gate.enter(), 1)
+
+
+async def test_a_gateway_with_many_sensors_delays_no_other_gateway(gate):
+    for _ in range(int(gate.limiter.limit)):
+        await gate.enter("hog")
+    order = []
+
+    async def wait(gateway):
+        await gate.enter(gateway)
+        order.append(gateway)
+
+    waiting = [asyncio.create_task(wait(name)) for name in ["hog"] * 50 + ["small"]]
+    await asyncio.sleep(0)
+    for _ in range(3):
+        gate.leave_good("lane")
+        await asyncio.sleep(0)
+    assert "small" in order
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)

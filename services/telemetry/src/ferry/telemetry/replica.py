@@ -35,6 +35,7 @@ from ferry.telemetry.stream.ports import Acks, Consumers, Pulls, StoredMessages
 from ferry.telemetry.stream.puller import Puller
 from ferry.telemetry.stream.replicas import Replicas
 
+SWEEP_S, SILENT_S = 60.0, 300.0
 LISTEN_S = 0.3
 """How long a new replica listens for the others before it takes anything: all answer a newcomer at once."""
 
@@ -85,6 +86,11 @@ class Replica:
             *(ports.cloud, ports.tokens, self.gate, policy, self.errors, ports.now_ms),
             is_crowded_for=self.in_flight.is_crowded_for,
         )
+        absent = AbsentMessages(settings.unknown_messages)
+        self._registered = Registered(ports.registry, absent, settings.unknown_grace_s)
+        self._implied = (
+            ImpliedStatus(self.requests, self._registered, ports.now_ms) if settings.imply_status else None
+        )
         self.statuses = StatusForwarder(self.requests, ports.now_ms)
         self.replicas = Replicas(name, settings.silent_s)
         puller = Puller(ports.pulls, self.in_flight, lambda: self.gate.open, self._acceptor(traced).accept)
@@ -98,15 +104,13 @@ class Replica:
 
     def _acceptor(self, traced: Traced) -> Acceptor:
         settings, ports, in_flight = self._settings, self._ports, self.in_flight
-        absent = AbsentMessages(settings.unknown_messages)
-        registered = Registered(ports.registry, absent, settings.unknown_grace_s)
+        registered, absent = self._registered, self._registered.absent
         bounds = TimeBounds(settings.earliest_time_ms, settings.time_ahead_s * 1000)
         admission = Admission(in_flight, bounds)
-        implied = ImpliedStatus(self.requests, registered, ports.now_ms) if settings.imply_status else None
         forwarder = SeriesForwarder(self.requests, settings.put_max_points, settings.put_max_bytes, traced)
         series = SeriesRunner(
             *(forwarder, registered, in_flight, BacklogReader(in_flight, ports.stored, admission)),
-            *(self.gate, implied),
+            *(self.gate, self._implied),
             paused=self.paused,
             linger_s=settings.linger_s,
         )
@@ -122,8 +126,20 @@ class Replica:
             tasks.create_task(self._beat())
             tasks.create_task(self._say_in_progress())
             tasks.create_task(self._unstored.run())
+            tasks.create_task(self._forget_silent())
             await asyncio.sleep(LISTEN_S)
             tasks.create_task(self.ownership.run(partitions))
+
+    async def _forget_silent(self) -> None:
+        """A sensor that is silent keeps little memory."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            for partition in self.ownership.owned.values():
+                partition.forget_silent(loop.time() - SILENT_S)
+            self._registered.forget_expired()
+            if self._implied is not None:
+                self._implied.forget_silent()
 
     async def hear(self, body: bytes) -> None:
         """A heartbeat; a newcomer is answered at once."""

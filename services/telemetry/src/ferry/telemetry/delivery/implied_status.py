@@ -21,6 +21,7 @@ from ferry.telemetry.registration.ports import LookupFailed
 from ferry.telemetry.registration.registered import Registered
 
 NOT_FOUND = 404
+SILENT_S = 3600.0
 ONCE = Ask(once=True)
 Entity = tuple[str, str | None]
 
@@ -35,6 +36,13 @@ class ImpliedStatus:
         self._next: dict[Entity, float] = {}
         self._not_on_until_ms: dict[Entity, float] = {}
         self._loop = asyncio.get_running_loop()
+
+    def forget_silent(self) -> None:
+        """Entities that implied nothing for an hour are asked about again."""
+        long_ago = self._loop.time() - SILENT_S
+        for entity in [entity for entity, at in self._next.items() if at < long_ago]:
+            del self._next[entity]
+            self._not_on_until_ms.pop(entity, None)
 
     def due(self, gateway: str, sensor: str | None) -> bool:
         """Not while the cloud is in trouble: what was published goes first."""

@@ -66,7 +66,7 @@ class Requests:
             failing = health.failing
             if failing and not self.gate.open and self._is_crowded_for(health.gateway):
                 return Outcome("deferred", wait_s=OPEN_BACK_OFF_S)
-            await self.gate.enter(failing=failing)
+            await self.gate.enter(health.gateway, failing=failing)
             health.attempts += 1
             try:
                 check_lease()

@@ -65,7 +65,8 @@ class Acceptor:
             return
         health = LaneHealth(delivery.subject, address.gateway, address.sensor)
         if address.kind == "series":
-            self._accept_series(partition, SeriesLane(address, health), delivery)
+            lane = SeriesLane(address, health, last_ms=partition.newest_ms.pop(delivery.subject, -1))
+            self._accept_series(partition, lane, delivery)
         else:
             status = partition.statuses.get(delivery.subject)
             self._accept_status(partition, status or StatusLane(address, health), delivery)
@@ -77,7 +78,9 @@ class Acceptor:
         if lane.absent and self._absent.is_full(gateway):
             self._in_flight.reject(partition, delivery, gateway, TOO_MANY_UNKNOWN)
             return
-        if lane.has_room(sequence, self._lane_messages) and self._in_flight.has_room_for(gateway):
+        has_room = self._in_flight.has_room_for(gateway)
+        partition.crowded_out += not has_room
+        if has_room and lane.has_room(sequence, self._lane_messages):
             try:
                 self._admission.series(partition, lane, delivery)
             except Exception as error:  # noqa: BLE001 - a bug of ours: the lane meets it again, by itself

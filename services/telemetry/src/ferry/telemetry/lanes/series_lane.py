@@ -13,6 +13,7 @@ from ferry.telemetry.stream.delivery import Cause, Delivery
 
 FAILING_MESSAGES = 16
 """The most that a failing lane keeps in memory."""
+NO_LIMIT = 1_000_000
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class SeriesLane:
     running: bool = False
     last_ms: int = -1
     """The newest time that the cloud is known to have, in Unix ms."""
-    max_points: int = 1_000_000
+    max_points: int = NO_LIMIT
     """The most that the cloud has taken at once, where it refused more for their number or size."""
     halved: int = 0
     """Points of an array that was refused and in which no bad reading has been found yet."""
@@ -40,6 +41,8 @@ class SeriesLane:
     """The registry was asked and does not have the sensor."""
     unregistered: bool = False
     """The registry has not confirmed the sensor: what arrives is parked."""
+    idle_since: float = 0.0
+    """When it last had nothing to do, in s of the monotonic clock."""
     counted_absent: int = 0
     """Its messages that count against its gateway's bound of unknown ones."""
 
@@ -60,6 +63,18 @@ class SeriesLane:
     def most_in_memory(self, most: int) -> int:
         """A lane that fails needs no more than what it tries with: the rest of the memory is its neighbours'."""
         return min(most, FAILING_MESSAGES) if self.health.failing else most
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its newest time is all that is worth remembering."""
+        health = self.health
+        return not (
+            self.running or self.has_work or health.failing or health.over_budget or self.learnt_a_size
+        )
+
+    @property
+    def learnt_a_size(self) -> bool:
+        return self.max_points < NO_LIMIT
 
     def delivered(self, points: list[QueuedPoint]) -> None:
         """The cloud has them. A refused array whose every part was taken was refused for its size."""

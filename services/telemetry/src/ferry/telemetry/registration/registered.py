@@ -33,6 +33,11 @@ class Registered:
         """The hot path asks nobody."""
         return self._until.get((gateway, sensor), 0.0) > self._loop.time()
 
+    def forget_expired(self) -> None:
+        now = self._loop.time()
+        self._until = {key: until for key, until in self._until.items() if until > now}
+        self._intervals = {key: kept for key, kept in self._intervals.items() if kept[0] > now}
+
     async def sensor(self, gateway: str, sensor: str) -> SensorState:
         """Raises LookupFailed."""
         if self.is_remembered(gateway, sensor):

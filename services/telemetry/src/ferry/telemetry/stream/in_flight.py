@@ -65,6 +65,11 @@ class InFlight:
         messages, size = max(self.messages, messages * GATEWAY_SHARE), max(self.bytes, size * GATEWAY_SHARE)
         return messages >= self._max_messages * CROWDED or size >= self._max_bytes * CROWDED
 
+    @property
+    def may_pull(self) -> bool:
+        """What the pulls that are out bring must find room, too: else it is read twice."""
+        return self.messages < self._max_messages * CROWDED and self.bytes < self._max_bytes * CROWDED
+
     def has_room_for(self, gateway: str) -> bool:
         if not self.has_room:
             return False

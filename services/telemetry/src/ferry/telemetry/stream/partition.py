@@ -30,9 +30,13 @@ class Partition:
     is_awake: Callable[[], bool]
     lanes: dict[str, SeriesLane] = field(default_factory=dict)
     statuses: dict[str, StatusLane] = field(default_factory=dict)
+    newest_ms: dict[str, int] = field(default_factory=dict)
+    """The newest time that the cloud has of sensors that are silent, by their subject."""
     in_flight: dict[int, Delivery] = field(default_factory=dict)
     unstored: dict[int, Unstored] = field(default_factory=dict)
     """By sequence."""
+    crowded_out: int = 0
+    """Messages that were parked because their gateway had no room."""
     lost: bool = False
     draining: bool = False
     broken: bool = False
@@ -62,6 +66,12 @@ class Partition:
         if last_number >= self.next_number:
             self.broken = True
         return self.pulls
+
+    def forget_silent(self, before: float) -> None:
+        """Of sensors that are idle since `before`, in s of the monotonic clock, only the newest time is kept."""
+        silent = [key for key, lane in self.lanes.items() if lane.is_plain and lane.idle_since < before]
+        for key in silent:
+            self.newest_ms[key] = self.lanes.pop(key).last_ms
 
     def keep_unstored(self, delivery: Delivery, cause: Cause) -> None:
         if len(self.unstored) < MAX_UNSTORED:

@@ -12,6 +12,8 @@ from ferry.telemetry.stream.ports import PullEnd, Pulls
 TRICKLE = 512
 """Messages that are in flight at most while the cloud is away: an open breaker needs lanes to probe with."""
 LOOK_S = 0.02
+SCAN_PER_S = 2000.0
+SCAN_BURST = 20_000.0
 
 Accept = Callable[[Partition, Delivery], None]
 
@@ -33,6 +35,21 @@ class PartitionReceiver:
         return not self.partition.broken
 
 
+class ScanPace:
+    """How fast messages are passed over whose gateway has no room: each is read twice, and others wait behind it."""
+
+    def __init__(self) -> None:
+        self._left = SCAN_BURST
+        self._loop = asyncio.get_running_loop()
+        self._looked = self._loop.time()
+
+    def wait_s(self, passed_over: int) -> float:
+        now = self._loop.time()
+        self._left = min(SCAN_BURST, self._left + (now - self._looked) * SCAN_PER_S) - passed_over
+        self._looked = now
+        return max(0.0, -self._left / SCAN_PER_S) if passed_over else 0.0
+
+
 class Puller:
     """`cloud_works` says whether requests may leave: else the backlog waits in the stream."""
 
@@ -46,7 +63,7 @@ class Puller:
 
     @property
     def may_pull(self) -> bool:
-        return self._in_flight.has_room and (self._cloud_works() or self._in_flight.messages < TRICKLE)
+        return self._in_flight.may_pull and (self._cloud_works() or self._in_flight.messages < TRICKLE)
 
     async def run(self, partition: Partition) -> None:
         """Pulls until the partition drains, is lost or is broken. Returns early when its consumer may be gone."""

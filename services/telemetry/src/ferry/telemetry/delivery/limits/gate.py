@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections import OrderedDict, deque
+from collections import OrderedDict
 
 from ferry.telemetry.delivery.limits.breaker import Breaker
+from ferry.telemetry.delivery.limits.fair_queue import FairQueue
 from ferry.telemetry.delivery.limits.limiter import Limiter
 
 TICK_S = 0.001
@@ -17,7 +18,7 @@ EVIDENCE = 4096
 
 
 class Gate:
-    """Enter before a request, leave with what came of it. Healthy lanes first, each in turn. Times in s."""
+    """Enter before a request, leave with what came of it. Healthy lanes first, gateways in turn. Times in s."""
 
     def __init__(self, limiter: Limiter, breaker: Breaker) -> None:
         self.limiter = limiter
@@ -26,8 +27,8 @@ class Gate:
         """Lanes whose entity the cloud refuses, and when it last did."""
         self._good_at: OrderedDict[str, float] = OrderedDict()
         """When a lane last got through, oldest first."""
-        self._healthy: deque[asyncio.Future[None]] = deque()
-        self._failing: deque[asyncio.Future[None]] = deque()
+        self._healthy = FairQueue()
+        self._failing = FairQueue()
         self._failing_in_use = 0
         self._timer: asyncio.TimerHandle | None = None
         self._recovered = asyncio.Event()
@@ -61,13 +62,13 @@ class Gate:
         refused = sum(at > recent for at in self._refused_at.values())
         return not self.others_since(since, lane, enough=refused)
 
-    async def enter(self, *, failing: bool = False) -> None:
+    async def enter(self, gateway: str = "", *, failing: bool = False) -> None:
         queue = self._failing if failing else self._healthy
         if not self._healthy and not self._failing and self._admits(failing=failing):
             self._take(failing=failing)
             return
         mine = self._loop.create_future()
-        queue.append(mine)
+        queue.push(gateway, mine)
         self._wake()
         try:
             await mine
@@ -146,8 +147,8 @@ class Gate:
     def _wake(self) -> None:
         for queue, failing in ((self._healthy, False), (self._failing, True)):
             # One that gave up is dropped before the breaker is asked: it must not be given the only probe.
-            while queue and (queue[0].done() or self._admits(failing=failing)):
-                first = queue.popleft()
+            while queue and (queue.first().done() or self._admits(failing=failing)):
+                first = queue.pop()
                 if not first.done():
                     self._take(failing=failing)
                     first.set_result(None)
