@@ -68,8 +68,14 @@ class Puller:
     async def run(self, partition: Partition) -> None:
         """Pulls until the partition drains, is lost or is broken. Returns early when its consumer may be gone."""
         receiver = PartitionReceiver(partition, self._accept)
+        pace = ScanPace()
         while partition.pulls:
             if not self.may_pull:
                 await asyncio.sleep(LOOK_S)
-            elif await self._pulls.pull(partition.number, partition.consumer, receiver) is PullEnd.SUSPECT:
+                continue
+            before = partition.crowded_out
+            end = await self._pulls.pull(partition.number, partition.consumer, receiver)
+            if end is PullEnd.SUSPECT:
                 return
+            if wait_s := pace.wait_s(partition.crowded_out - before):
+                await asyncio.sleep(wait_s)
