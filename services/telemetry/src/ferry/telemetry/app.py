@@ -29,7 +29,7 @@ from ferry.telemetry.delivery.series import Traced
 from ferry.telemetry.operators import metrics, per_partition
 from ferry.telemetry.operators.events import Watch
 from ferry.telemetry.operators.fill import Fill
-from ferry.telemetry.operators.measured import MeasuredCloud, MeasuredDeadLetters, ages
+from ferry.telemetry.operators.measured import Ages, MeasuredCloud, MeasuredDeadLetters
 from ferry.telemetry.operators.pauses import PauseDocument
 from ferry.telemetry.operators.state import StateReader
 from ferry.telemetry.registration.bucket import RegistryBucket
@@ -78,7 +78,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         fill = Fill(service.jetstream)
         metrics.observe(meter, replica.observer.presence, fill.ratios, len(partitions))
         per_partition.observe(meter, lambda: replica.ownership.owned, clock.now_ms)
-        replica.in_flight.on_delivered = ages(meter)
+        replica.in_flight.ages = Ages(meter)
         await _hear(service.nats, replica)
         service.background(fill.watch(), "fill")
         service.background(clock.watch(service.nats), "bus-clock")

@@ -5,7 +5,7 @@ A parked message stays unacked in the stream; its lane remembers its sequence an
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,13 @@ CROWDED = 0.5
 """From this part of the bounds on, lanes that wait give up their memory."""
 
 _log = structlog.get_logger(__name__)
+
+
+class AgeRecorder(Protocol):
+    """Of the ages, in ms, of messages as they are acked."""
+
+    def wants_one(self) -> bool: ...
+    def record(self, age_ms: int) -> None: ...
 
 
 class DeadLetterStream(Protocol):
@@ -41,8 +48,7 @@ class InFlight:
         self, acks: Acks, dead_letters: DeadLetterStream, max_messages: int, max_bytes: int, now_ms: NowMs
     ) -> None:
         self.counts = Counts()
-        self.on_delivered: Callable[[int], None] = lambda _: None
-        """Told of each message's age, in ms, as it is acked."""
+        self.ages: AgeRecorder | None = None
         self.partitions: set[Partition] = set()
         self.messages = 0
         self.bytes = 0
@@ -97,7 +103,8 @@ class InFlight:
             self.spawn(self._dead_letter(partition, delivery, delivery.cause))
         elif self._drop(partition, delivery):
             self.counts.delivered += 1
-            self.on_delivered(self._now_ms() - delivery.published_ms)
+            if self.ages is not None and self.ages.wants_one():
+                self.ages.record(self._now_ms() - delivery.published_ms)
             self._acks.ack(partition.consumer, delivery.sequence)
 
     def reject(self, partition: Partition, delivery: Delivery, gateway: str, cause: Cause) -> None:
