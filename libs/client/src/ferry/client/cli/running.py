@@ -46,9 +46,9 @@ def in_words(work: Callable[[], R]) -> R:
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoReturn:
     """The process's one way out: 0, the command's own code, 1 for a failure, 130 for Ctrl-C."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal still gets every character
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # an ASCII terminal still gets every character, and gives any byte
+            stream.reconfigure(errors="backslashreplace")
     code = _ended(command, arguments)
     try:
         sys.stdout.flush()
@@ -84,6 +84,8 @@ def _explain(error: Exception) -> None:
             print_problem(ProblemError.invalid(error).problem)
         case OSError(filename=None):
             _output_lost(error)
+        case UnicodeEncodeError():  # a surrogate: how Python gives us an argument's bytes that are no text
+            say("ferry: something that was typed is not UTF-8", err=True)
         case _:
             _show_fault(error)
 

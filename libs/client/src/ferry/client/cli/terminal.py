@@ -96,6 +96,16 @@ def ask_first(question: str) -> bool:
         raise click.UsageError("nobody is there to answer: --yes says yes") from None
 
 
+def ask_secret(question: str, *, twice: bool = False) -> str:
+    """Without echo at a terminal; elsewhere the next line of stdin. Raises UsageError where there is none."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        return str(click.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
+    line = sys.stdin.readline() if sys.stdin is not None else ""
+    if not line.rstrip("\r\n"):
+        raise click.UsageError(f"{question}: nobody is there to type it, and no line of stdin has it")
+    return line.rstrip("\r\n")
+
+
 def moment(unix_ms: int | None) -> str:
     """In UTC to the second; a number that no calendar has is shown as it is."""
     if unix_ms is None:

@@ -7,7 +7,7 @@ from pydantic import SecretStr, ValidationError
 
 from ferry.client.bus import Bus
 from ferry.client.cli.running import on_bus
-from ferry.client.cli.terminal import as_json, fail, moment, print_json, print_table, say
+from ferry.client.cli.terminal import as_json, ask_secret, fail, moment, print_json, print_table, say
 from ferry.contract import subjects
 from ferry.contract.auth import AuthState, Client, ClientRequest, StateRequest
 from ferry.contract.problems import ProblemError
@@ -61,18 +61,19 @@ def state(as_json: bool) -> None:
 def create_client(
     req_id: str, name: str, scopes: tuple[str, ...], login_id: str | None, as_json: bool
 ) -> None:
-    """Create the OAuth client that Thing+ gives tokens to. Secrets are asked for, without echo."""
+    """Create the OAuth client that Thing+ gives tokens to.
+
+    Secrets are asked for without echo, or are lines of stdin.
+    """
     given: dict[str, object] = {"name": name, "req_id": req_id}
     if scopes:
         given["scopes"] = scopes
     if login_id:
-        password = click.prompt("Portal password", hide_input=True, err=True)
+        password = ask_secret("Portal password")
         given |= {"login_id": login_id, "password": _md5(password)}
     else:
-        given["session"] = SecretStr(
-            click.prompt("Portal session (cookie dwTPlus)", hide_input=True, err=True)
-        )
-    secret = click.prompt("Secret of the new client", hide_input=True, confirmation_prompt=True, err=True)
+        given["session"] = SecretStr(ask_secret("Portal session (cookie dwTPlus)"))
+    secret = ask_secret("Secret of the new client", twice=True)
     given["client_secret"] = SecretStr(secret)
     try:
         request = ClientRequest.model_validate(given)

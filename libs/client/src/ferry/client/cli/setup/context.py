@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from ferry.client.cli.choosing import complete_context
 from ferry.client.cli.running import in_words
-from ferry.client.cli.terminal import as_json, print_fields, print_json, print_table, say
+from ferry.client.cli.terminal import as_json, ask_secret, print_fields, print_json, print_table, say
 from ferry.client.contexts import VARIABLE, files, passwords
 from ferry.client.contexts.context import Context
 from ferry.client.errors import SettingsError
@@ -39,7 +39,7 @@ def add(name: str, selected: bool, replace: bool, **given: object) -> None:
         raise SettingsError.saying(f"the context {name!r} exists already", hint="--replace replaces it")
     made = _made(given)
     if made.keyring:
-        passwords.store(name, click.prompt("Password", hide_input=True, err=True))
+        passwords.store(name, ask_secret("Password"))
     made.settings(name).options()  # what cannot be used is said now, and not by the next command
     files.save(name, made)
     if selected or not files.current():
