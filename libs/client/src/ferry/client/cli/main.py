@@ -1,11 +1,13 @@
 """The `ferry` command. FERRY_NATS__URL says where the bus is."""
 
+import textwrap
 from typing import NoReturn
 
 import click
 
 from ferry.client.cli.asyncapi import asyncapi
 from ferry.client.cli.choosing import with_context
+from ferry.client.cli.exits import MEANINGS
 from ferry.client.cli.fleet.commands import apply, export, plan, schema, validate
 from ferry.client.cli.fleet.imports import import_
 from ferry.client.cli.operations.auth import auth
@@ -23,8 +25,13 @@ from ferry.client.cli.setup.context import context
 from ferry.client.cli.setup.publisher import publisher
 from ferry.client.cli.setup.topology import topology
 
+_EXITS = "\b\nExit codes:\n" + "\n".join(
+    textwrap.fill(meaning, 76, initial_indent=f"  {code.value:<5}", subsequent_indent=" " * 7)
+    for code, meaning in MEANINGS.items()
+)
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXITS)
 @click.version_option(package_name="ferry-client", prog_name="ferry")
 def ferry() -> None:
     """Ferry carries readings from a NATS bus to Thing+ and OtoSense. FERRY_NATS__URL names the bus."""

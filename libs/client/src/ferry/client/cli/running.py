@@ -11,13 +11,11 @@ from pydantic import ValidationError
 
 from ferry.client.bus import Bus, connect
 from ferry.client.cli.choosing import chosen_settings
+from ferry.client.cli.exits import Exit
 from ferry.client.cli.terminal import fail, print_problem, say
 from ferry.contract.problems import ProblemError
 
 R = TypeVar("R")
-FAILED = 1
-INTERRUPTED = 130
-"""As a shell says it of what SIGINT ended: 128 + 2."""
 DEBUG_VARIABLE = "FERRY_DEBUG"
 
 
@@ -54,7 +52,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoRet
         sys.stdout.flush()
     except (OSError, ValueError) as error:
         _output_lost(error)
-        code = FAILED
+        code = Exit.FAILED
     sys.exit(code)
 
 
@@ -63,12 +61,12 @@ def _ended(command: click.Command, arguments: Sequence[str] | None) -> int:
         code = command.main(arguments, prog_name="ferry", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
         say("ferry: stopped", err=True)
-        return INTERRUPTED
+        return Exit.STOPPED
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets a sentence
         _explain(error)
-        return FAILED
+        return Exit.FAILED
     return code if isinstance(code, int) else 0
 
 

@@ -10,6 +10,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ferry.client.bus import Bus
+from ferry.client.cli.exits import Exit
 from ferry.client.cli.fleet import shown
 from ferry.client.cli.running import in_words, on_bus
 from ferry.client.cli.terminal import as_json, ask_first, console, print_json, print_text, safe, say
@@ -25,7 +26,6 @@ from ferry.client.fleet.planning import Planned, check_offline, planned
 from ferry.client.fleet.registered import registered
 from ferry.client.fleet.wanted import Fleet
 
-CHANGES, FAILED = 2, 1
 R = TypeVar("R")
 _file = click.argument("file", type=click.Path(path_type=Path))
 _target = click.option(
@@ -70,7 +70,7 @@ def plan(file: Path, prune: bool, targets: tuple[str, ...], as_json: bool) -> No
         print_json(shown.plan_as_json(found))
     else:
         shown.show_plan(found, prune=prune)
-    sys.exit(CHANGES if found.plan.does_something(prune=prune) or found.plan.fixed else 0)
+    sys.exit(Exit.CHANGES if found.plan.does_something(prune=prune) or found.plan.fixed else 0)
 
 
 @click.command()
@@ -93,20 +93,26 @@ def apply(file: Path, prune: bool, targets: tuple[str, ...], yes: bool, at_once:
     done = Applied()
     if found.plan.does_something(prune=prune):
         if not yes and not ask_first(shown.question(found.plan, prune=prune)):
-            sys.exit(FAILED)
+            sys.exit(Exit.FAILED)
         done = _apply(found.plan, at_once, prune=prune)
     if as_json:
         print_json(shown.applied_as_json(found.plan, done))
     else:
         shown.show_applied(found.plan, done)
-    sys.exit(FAILED if done.failed or done.skipped or found.plan.fixed else 0)
+    sys.exit(Exit.FAILED if done.failed or done.skipped or found.plan.fixed else 0)
 
 
 @click.command()
 @click.option("--csv", "as_csv", is_flag=True, help="One row a sensor, for spreadsheets.")
-def export(as_csv: bool) -> None:
+@as_json
+def export(as_csv: bool, as_json: bool) -> None:
     """Write the file that declares what is registered."""
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other")
     fleet = write.declared(on_bus(registered))
+    if as_json:
+        print_json(fleet)
+        return
     _print_document(write.as_csv(fleet) if as_csv else _yaml(fleet))
 
 
@@ -154,7 +160,7 @@ def _fail(error: MistakesError, as_json: bool) -> NoReturn:
     if as_json:
         print_json(shown.mistakes_as_json(error))
     shown.show_mistakes(error)
-    sys.exit(FAILED)
+    sys.exit(Exit.FAILED)
 
 
 def _apply(found: Plan, at_once: int, *, prune: bool) -> Applied:

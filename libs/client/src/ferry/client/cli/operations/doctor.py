@@ -8,6 +8,7 @@ import click
 
 from ferry.client.bus import connect
 from ferry.client.cli.choosing import chosen_context, chosen_settings
+from ferry.client.cli.exits import Exit
 from ferry.client.cli.running import in_words
 from ferry.client.cli.terminal import as_json, print_json, say
 from ferry.client.doctor import local
@@ -18,7 +19,6 @@ from ferry.client.errors import FerryError
 from ferry.client.settings import NatsSettings, from_environment
 
 COLORS: dict[State, str] = {"ok": "green", "warning": "yellow", "wrong": "red"}
-WRONG = 1
 WIDEST = 14
 
 
@@ -41,7 +41,7 @@ def doctor(strict: bool, monitor: str | None, as_json: bool) -> None:
     else:
         _show(found)
     bad = {"wrong", "warning"} if strict else {"wrong"}
-    raise SystemExit(WRONG if any(one.state in bad for one in found) else 0)
+    raise SystemExit(Exit.FAILED if any(one.state in bad for one in found) else 0)
 
 
 async def _examine(monitor: str | None) -> list[Finding]:

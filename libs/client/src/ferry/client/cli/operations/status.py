@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from ferry.client.bus import Bus
+from ferry.client.cli.exits import Exit
 from ferry.client.cli.operations.delivery import show_delivery
 from ferry.client.cli.running import on_bus
 from ferry.client.cli.terminal import as_json, print_json, print_table, say
@@ -12,8 +13,6 @@ from ferry.client.overview import Overview, seen
 from ferry.client.services import NAMES, Instance
 from ferry.contract.problems import ProblemError
 from ferry.contract.telemetry import State
-
-SILENT = 1
 
 
 @click.command()
@@ -29,7 +28,7 @@ def status(as_json: bool) -> None:
         print_json(_plain(found))
     else:
         _show(found)
-    raise SystemExit(SILENT if any(found.why_silent(name) for name in NAMES) else 0)
+    raise SystemExit(Exit.FAILED if any(found.why_silent(name) for name in NAMES) else 0)
 
 
 def _show(found: Overview) -> None:

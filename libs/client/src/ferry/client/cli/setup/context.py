@@ -33,7 +33,8 @@ def context() -> None:
 @click.option("--inbox-prefix", help="Prefix of the subjects for answers; without it, _INBOX_<user>.")
 @click.option("--use", "selected", is_flag=True, help="Select it as well.")
 @click.option("--replace", is_flag=True, help="Replace a context of this name.")
-def add(name: str, selected: bool, replace: bool, **given: object) -> None:
+@as_json
+def add(name: str, selected: bool, replace: bool, as_json: bool, **given: object) -> None:
     """Add a context called NAME. Its file names the files of the secrets, and holds none itself."""
     if files.exists(name) and not replace:
         raise SettingsError.saying(f"the context {name!r} exists already", hint="--replace replaces it")
@@ -44,7 +45,17 @@ def add(name: str, selected: bool, replace: bool, **given: object) -> None:
     files.save(name, made)
     if selected or not files.current():
         files.select(name)
-    say(f"context {name} saved" + (", and selected" if files.current() == name else ""))
+    now = files.current() == name
+    _say(
+        {"name": name, "selected": now}, f"context {name} saved" + (", and selected" if now else ""), as_json
+    )
+
+
+def _say(done: dict[str, object], words: str, as_json: bool) -> None:
+    if as_json:
+        print_json(done)
+    else:
+        say(words)
 
 
 def _made(given: dict[str, object]) -> Context:
@@ -63,10 +74,11 @@ def _made(given: dict[str, object]) -> Context:
 
 @context.command()
 @_name
-def use(name: str) -> None:
+@as_json
+def use(name: str, as_json: bool) -> None:
     """Select the context that commands use without --context."""
     files.select(name)
-    say(f"context {name} selected")
+    _say({"name": name, "selected": True}, f"context {name} selected", as_json)
 
 
 @context.command("list")
@@ -117,7 +129,8 @@ def show(name: str | None, as_json: bool) -> None:
 
 @context.command()
 @_name
-def remove(name: str) -> None:
+@as_json
+def remove(name: str, as_json: bool) -> None:
     """Remove a context, and its password in the keyring. Files of secrets stay."""
     files.remove(name)
-    say(f"context {name} removed")
+    _say({"name": name, "removed": True}, f"context {name} removed", as_json)

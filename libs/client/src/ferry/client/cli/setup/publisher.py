@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from ferry.client import publishers
+from ferry.client.cli.exits import Exit
 from ferry.client.cli.running import in_words
 from ferry.client.cli.terminal import as_json, print_json, print_table, say
 from ferry.client.publishers import Folder, Made
 from ferry.contract.ids import safe_id
 
 RELOAD = "now reload nats-server, twice (docs/operations.md)"
-PROBLEM = 1
 _folder = click.option(
     "--publishers",
     "path",
@@ -79,9 +79,13 @@ def rotate(name: str, gateways: tuple[str, ...], path: Path, secrets: Path | Non
 @publisher.command()
 @_name
 @_folder
-def remove(name: str, path: Path) -> None:
+@as_json
+def remove(name: str, path: Path, as_json: bool) -> None:
     """Remove the publisher NAME. Its readings that the bus took are delivered."""
-    if in_words(lambda: publishers.remove(Folder(path), name)):
+    removed = in_words(lambda: publishers.remove(Folder(path), name))
+    if as_json:
+        print_json({"name": name, "removed": removed})
+    elif removed:
         say(f"publisher {name} removed; {RELOAD}: its keys are refused from then on")
     else:
         say(f"there is no publisher {name}")
@@ -116,7 +120,7 @@ def list_(path: Path, as_json: bool) -> None:
         )
     else:
         say("no publishers; `ferry publisher add NAME GATEWAY...` adds one")
-    raise SystemExit(PROBLEM if any(row["problem"] for row in rows) else 0)
+    raise SystemExit(Exit.FAILED if any(row["problem"] for row in rows) else 0)
 
 
 def _kept(name: str) -> Path:

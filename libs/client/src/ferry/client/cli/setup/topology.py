@@ -11,6 +11,7 @@ from nats.js.errors import APIError
 
 from ferry.client.bus import Bus, connect
 from ferry.client.cli.choosing import chosen_settings
+from ferry.client.cli.exits import Exit
 from ferry.client.cli.running import in_words
 from ferry.client.cli.terminal import as_json, print_json, print_problem, say
 from ferry.client.errors import CredentialsRefusedError, NotConnectedError, SettingsError
@@ -21,8 +22,6 @@ from ferry.contract.problems import ProblemError
 
 API_S = 10.0
 AGAIN_S = 1.0
-DIFFERS, WRONG_SETTINGS, REFUSED = 1, 2, 3
-"""Exit codes. After the last two another try ends the same; after 1, which is also a server's refusal, it may not."""
 
 
 @click.command()
@@ -52,12 +51,12 @@ def topology(check: bool, wait_s: float, as_json: bool, **options: str | None) -
         settings.options()
     except SettingsError as error:
         print_problem(error.problem)
-        raise SystemExit(WRONG_SETTINGS) from None
+        raise SystemExit(Exit.WRONG_SETTINGS) from None
     try:
         changes = in_words(lambda: asyncio.run(_run(settings, wanted, check=check, wait_s=wait_s)))
     except RefusedError as error:
         say(f"ferry: {error}", err=True)
-        raise SystemExit(REFUSED) from None
+        raise SystemExit(Exit.LOSS) from None
     if as_json:
         print_json({"changed": not check, "changes": [_plain(change) for change in changes]})
     elif check:
@@ -65,7 +64,7 @@ def topology(check: bool, wait_s: float, as_json: bool, **options: str | None) -
             say(change)
     if not changes and not as_json:
         say("streams, buckets and consumers are as they should be")
-    raise SystemExit(DIFFERS if check and changes else 0)
+    raise SystemExit(Exit.FAILED if check and changes else 0)
 
 
 def _plain(change: Change) -> dict[str, object]:

@@ -1,0 +1,22 @@
+"""The exit codes of every command. docs/command.md and `ferry --help` have this table."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    DONE = 0
+    FAILED = 1
+    CHANGES = 2
+    WRONG_SETTINGS = 2
+    LOSS = 3
+    STOPPED = 130
+
+
+MEANINGS = {
+    Exit.DONE: "done; of a command that looks: nothing is wrong, nothing would change",
+    Exit.FAILED: "failed, or typed wrong, or something is wrong (`doctor`, `status`, `validate`, `auth state`, "
+    "`publisher list`, `topology --check`); stderr says what",
+    Exit.CHANGES: "`plan`: something would change; `topology`: a setting is wrong, and another try ends the same",
+    Exit.LOSS: "`topology`: refused, because messages would be lost",
+    Exit.STOPPED: "stopped by Ctrl-C",
+}
