@@ -109,7 +109,7 @@ async def test_a_wrong_password_and_a_server_that_is_away_are_told_apart(tmp_pat
     async with a_bus(tmp_path / "bus") as bus:
         right = bus.env("operator")
         with pytest.raises(CredentialsRefusedError, match="refuses these credentials"):
-            async with connect(NatsSettings(url=bus.url, user="operator", password="wrong")):  # type: ignore[arg-type]
+            async with connect(NatsSettings(url=bus.url, user="operator", password="wrong")):
                 pass
         code, _, err = await typed({**right, "FERRY_NATS__PASSWORD": "wrong"}, "sites")
         assert (code, "refuses these credentials" in err, "running" in err) == (Exit.FAILED, True, False)
