@@ -1,7 +1,5 @@
 """The overlays, rendered once, each with all of its steps; and a real API server, where there is one."""
 
-import json
-
 import pytest
 from control_plane import control_plane
 from custom_resources import custom_resources, definition
@@ -57,6 +55,19 @@ def definitions(cluster):
     cluster.kubectl("wait", "--for=condition=Established", *names, "--timeout=20s")
 
 
+COLLECTIONS = [
+    f"{group}/namespaces/ferry/{plural}"
+    for group, plurals in {
+        "/apis/apps/v1": ("deployments", "statefulsets"),
+        "/apis/batch/v1": ("jobs",),
+        "/apis/policy/v1": ("poddisruptionbudgets",),
+        "/apis/networking.k8s.io/v1": ("networkpolicies",),
+        "/api/v1": ("pods", "configmaps", "secrets", "serviceaccounts", "services", "persistentvolumeclaims"),
+    }.items()
+    for plural in plurals
+]
+
+
 @pytest.fixture
 def namespace(cluster):
     """Ferry's, and all that is in it gone afterwards: no controller would empty a deleted one."""
@@ -68,12 +79,10 @@ def namespace(cluster):
     }
     cluster.apply([account])  # a controller would
     yield "ferry"
-    kinds = "deploy,sts,job,cm,secret,sa,svc,pvc,pdb,netpol"
-    cluster.run("kubectl", "-n", "ferry", "delete", kinds, "--all", "--cascade=background", "--wait=false")
-    for claim in json.loads(cluster.run("kubectl", "-n", "ferry", "get", "pvc", "-o", "json").stdout)[
-        "items"
-    ]:
-        freed = ("-p", '{"metadata":{"finalizers":null}}', "--type=merge")  # a controller would
-        cluster.run("kubectl", "-n", "ferry", "patch", "pvc", claim["metadata"]["name"], *freed)
+    for path in COLLECTIONS:
+        cluster.call("DELETE", path, {"propagationPolicy": "Background", "gracePeriodSeconds": 0})
+    claims = "/api/v1/namespaces/ferry/persistentvolumeclaims"
+    for claim in cluster.call("GET", claims).json()["items"]:  # a controller would free it
+        cluster.call("PATCH", f"{claims}/{claim['metadata']['name']}", {"metadata": {"finalizers": None}})
     for resource, _ in custom_resources().values():
-        cluster.run("kubectl", "-n", "ferry", "delete", f"{resource.plural}.{resource.group}", "--all")
+        cluster.call("DELETE", f"/apis/{resource.group}/{resource.served}/namespaces/ferry/{resource.plural}")

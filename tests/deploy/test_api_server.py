@@ -4,6 +4,7 @@ It runs where etcd, kube-apiserver and kubectl are (`make apiserver` builds them
 folder), and is skipped aloud where not. No controller runs: `Played` tells the server how jobs and rollouts end.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -31,25 +32,29 @@ def images_of(cluster):
     return {one["spec"]["template"]["spec"]["containers"][0]["image"] for one in found}
 
 
-def versions(cluster, step):
+def replicas(cluster):
+    return cluster.get("deployment", "telemetry", "-n", "ferry")["spec"]["replicas"]
+
+
+def versions(cluster, objects):
     """Of each object. kubectl says "configured" of a budget that it sends again and the server leaves as it is."""
-    found = cluster.get("-k", str(step))
-    return {one["metadata"]["uid"]: one["metadata"]["resourceVersion"] for one in found.get("items", [found])}
+    text = yaml.safe_dump_all(objects)
+    done = cluster.kubectl("get", "-o", "json", "-f", "-", stdin=text)
+    return {one["metadata"]["uid"]: one["metadata"]["resourceVersion"] for one in json.loads(done)["items"]}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
 @pytest.mark.usefixtures("definitions", "namespace")
-def test_every_step_is_admitted_strictly_and_a_second_run_changes_nothing(cluster, name):
-    for step in steps(name):
-        cluster.kubectl("apply", "--validate=strict", "-k", str(step))
-    before = {step: versions(cluster, step) for step in steps(name)}
-    for step in steps(name):
-        cluster.kubectl("apply", "--validate=strict", "-k", str(step))
-    assert {step: versions(cluster, step) for step in steps(name)} == before
+def test_every_step_is_admitted_strictly_and_a_second_run_changes_nothing(cluster, rendered, name):
+    cluster.apply(rendered[name])
+    before = versions(cluster, rendered[name])
+    assert len(before) == len(rendered[name])
+    cluster.apply(rendered[name])
+    assert versions(cluster, rendered[name]) == before
 
 
 @pytest.mark.usefixtures("definitions", "namespace")
-def test_one_command_on_an_empty_cluster_and_again(cluster):
+def test_one_command_on_an_empty_cluster_and_again(cluster, rendered):
     cluster.run("kubectl", "delete", "priorityclass", "ferry")
     with Played(cluster) as played:
         done = apply_overlay(cluster, "local")
@@ -58,10 +63,10 @@ def test_one_command_on_an_empty_cluster_and_again(cluster):
             "NATS, the job, then the services"
         )
         first = played.order.copy()
-        before = [versions(cluster, step) for step in steps("local")]
+        before = versions(cluster, rendered["local"])
         again = apply_overlay(cluster, "local")
         assert again.returncode == 0, again.stderr
-    assert [versions(cluster, step) for step in steps("local")] == before
+    assert versions(cluster, rendered["local"]) == before
     assert played.order == first
     assert {one["metadata"]["name"] for one in cluster.get("deploy", "-n", "ferry")["items"]} >= {
         *SERVICES,
@@ -70,36 +75,41 @@ def test_one_command_on_an_empty_cluster_and_again(cluster):
 
 
 @pytest.mark.usefixtures("definitions", "namespace")
-def test_a_new_release_runs_the_job_before_any_service_rolls(cluster, tmp_path):
+def test_the_days_after_the_first(cluster, tmp_path):
+    """Autoscaling is added; a release whose job fails; the same mended."""
     shutil.copytree(K8S.parent, tmp_path / "deploy", symlinks=True)
     production = tmp_path / "deploy" / "k8s" / "overlays" / "production"
-    with Played(cluster) as played:
-        assert apply_overlay(cluster, production).returncode == 0
-        for file in (production / "kustomization.yaml", production / "topology" / "kustomization.yaml"):
-            file.write_text(file.read_text().replace("set-a-digest", "0.2.0"))
-        played.order.clear()
-        done = apply_overlay(cluster, production)
-        assert done.returncode == 0, done.stderr
-        assert played.order[0] == ("Job", "topology")
-        assert {one for _, one in played.order[1:]} == SERVICES
-    assert all(one.endswith(":0.2.0") for one in images_of(cluster))
-
-
-@pytest.mark.usefixtures("definitions", "namespace")
-def test_a_job_that_fails_leaves_the_services_and_its_log(cluster, tmp_path):
-    shutil.copytree(K8S.parent, tmp_path / "deploy", symlinks=True)
-    production = tmp_path / "deploy" / "k8s" / "overlays" / "production"
+    file = production / "kustomization.yaml"
+    with_it = file.read_text()
+    without = re.sub(r"replacements:.*?(?=images:)", "", with_it, flags=re.DOTALL)
+    file.write_text(without.replace("  - ../../components/autoscaling\n", ""))
     with Played(cluster):
         assert apply_overlay(cluster, production).returncode == 0
-    for file in (production / "kustomization.yaml", production / "topology" / "kustomization.yaml"):
-        file.write_text(file.read_text().replace("set-a-digest", "0.2.0"))
-    with Played(cluster, job="Failed"):
+    assert replicas(cluster) == 2
+    file.write_text(with_it)
+    with Played(cluster):
+        done = apply_overlay(cluster, production)
+    assert done.returncode == 0, done.stderr
+    assert replicas(cluster) == 2, "kubectl would have set one"
+    assert cluster.get("scaledobject", "telemetry", "-n", "ferry")
+
+    cluster.kubectl("-n", "ferry", "scale", "deployment/telemetry", "--replicas=5")
+    for one in (file, production / "topology" / "kustomization.yaml"):
+        one.write_text(one.read_text().replace("set-a-digest", "0.2.0"))
+    with Played(cluster, job="Failed") as played:
         done = apply_overlay(cluster, production)
     assert (done.returncode, "the services were left as they are" in done.stderr) == (1, True)
+    assert ("Job", "topology") in played.order
     assert all(one.endswith(":set-a-digest") for one in images_of(cluster))
-    assert cluster.get("job", "topology", "-n", "ferry")
-    with Played(cluster):
-        assert apply_overlay(cluster, production).returncode == 0, "the next run makes the failed job anew"
+    assert cluster.get("job", "topology", "-n", "ferry"), "it and its log stay"
+    with Played(cluster) as played:
+        done = apply_overlay(cluster, production)
+    assert done.returncode == 0, done.stderr
+    rolled = [one for one in played.order if one != ("Deployment", "telemetry") or one in played.order[1:]]
+    assert rolled[0] == ("Job", "topology"), "before any service rolls"
+    assert {name for _, name in played.order} == SERVICES | {"topology"}
+    assert all(one.endswith(":0.2.0") for one in images_of(cluster))
+    assert replicas(cluster) == 5, "KEDA's number"
 
 
 @pytest.mark.usefixtures("definitions", "namespace")
@@ -127,33 +137,11 @@ def test_a_deleted_overlay_leaves_the_namespace_nats_and_every_claim(cluster):
     }
 
 
-@pytest.mark.usefixtures("definitions", "namespace")
-def test_autoscaling_that_is_added_later_lowers_nothing(cluster, tmp_path):
-    shutil.copytree(K8S.parent, tmp_path / "deploy", symlinks=True)
-    production = tmp_path / "deploy" / "k8s" / "overlays" / "production"
-    file = production / "kustomization.yaml"
-    with_it = file.read_text()
-    without = re.sub(r"replacements:.*?(?=images:)", "", with_it, flags=re.DOTALL)
-    file.write_text(without.replace("  - ../../components/autoscaling\n", ""))
-    with Played(cluster):
-        assert apply_overlay(cluster, production).returncode == 0
-        assert cluster.get("deployment", "telemetry", "-n", "ferry")["spec"]["replicas"] == 2
-        file.write_text(with_it)
-        done = apply_overlay(cluster, production)
-        assert done.returncode == 0, done.stderr
-    assert cluster.get("deployment", "telemetry", "-n", "ferry")["spec"]["replicas"] == 2
-    assert cluster.get("scaledobject", "telemetry", "-n", "ferry")
-    cluster.kubectl("-n", "ferry", "scale", "deployment/telemetry", "--replicas=5")
-    with Played(cluster):
-        assert apply_overlay(cluster, production).returncode == 0
-    assert cluster.get("deployment", "telemetry", "-n", "ferry")["spec"]["replicas"] == 5, "KEDA's"
-
-
 @pytest.mark.usefixtures("namespace")
 def test_a_missing_definition_is_said_before_anything_is_changed(cluster, tmp_path):
     """A kind that this server has not: another group than those that the other tests define."""
     shutil.copytree(K8S.parent, tmp_path / "deploy", symlinks=True)
-    rules = tmp_path / "deploy" / "k8s" / "components" / "monitoring" / "rules.yaml"
+    rules = tmp_path / "deploy" / "observability" / "rules.yaml"
     rules.write_text(rules.read_text().replace("monitoring.coreos.com/v1", "absent.example.com/v1"))
     done = apply_overlay(cluster, tmp_path / "deploy" / "k8s" / "overlays" / "production")
     assert done.returncode == 1
