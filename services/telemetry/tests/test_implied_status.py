@@ -13,10 +13,12 @@ from ferry.telemetry.delivery.ports import Answer
 from ferry.telemetry.delivery.requests import Requests
 from ferry.telemetry.delivery.retries import RetryPolicy
 from ferry.telemetry.lanes.health import LaneHealth
+from ferry.telemetry.lanes.implied import ImpliedMemory
 from ferry.telemetry.lanes.status_lane import StatusLane
 from ferry.telemetry.operators.errors import LastErrors
 from ferry.telemetry.registration.absent import AbsentMessages
 from ferry.telemetry.registration.registered import Registered
+from ferry.telemetry.stream.partition import Partition
 
 NOW = 1_790_000_000_000
 ADDRESS = Address("g", "s", "status")
@@ -77,9 +79,10 @@ def implied_at(cloud):
 async def test_an_entity_that_never_had_a_status_is_asked_about_once_and_is_no_trouble_of_the_clouds():
     cloud = StatusCloud(envelope(404, code="NOT_FOUND"))
     gate, implied = implied_at(cloud)
+    memory = ImpliedMemory()
     for _ in range(6):
-        await implied.imply(ADDRESS, NOW, None, lambda: None)
-        implied._next.clear()
+        await implied.imply(memory, ADDRESS, NOW, None, lambda: None)
+        memory.next_at.clear()
     assert (cloud.asked, set(cloud.put_values), gate.breaker.opens) == (6, {"on"}, 0)
 
 
@@ -89,17 +92,19 @@ async def test_a_valid_off_or_err_at_the_cloud_is_not_overwritten(value, embedde
     leaf = {"value": value, "expireAt": NOW + 86_400_000}
     cloud = StatusCloud(envelope(200, {"id": "s", "status": leaf} if embedded else leaf))
     _, implied = implied_at(cloud)
-    await implied.imply(ADDRESS, NOW, None, lambda: None)
-    implied._next[("g", "s")] = 0.0
-    await implied.imply(ADDRESS, NOW, None, lambda: None)
+    memory = ImpliedMemory()
+    await implied.imply(memory, ADDRESS, NOW, None, lambda: None)
+    memory.next_at[("g", "s")] = 0.0
+    await implied.imply(memory, ADDRESS, NOW, None, lambda: None)
     assert cloud.put_values == []
 
 
 async def test_an_err_that_was_published_is_not_overwritten_while_it_is_valid():
     cloud = StatusCloud(envelope(200, {"value": "on", "expireAt": NOW}))
     _, implied = implied_at(cloud)
+    memory = ImpliedMemory()
     own = StatusLane(ADDRESS, LaneHealth(), not_on_until_ms=NOW + 86_400_000)
-    await implied.imply(ADDRESS, NOW, own, lambda: None)
+    await implied.imply(memory, ADDRESS, NOW, own, lambda: None)
     assert cloud.put_values == []
 
 
@@ -107,5 +112,17 @@ async def test_an_err_that_was_published_is_not_overwritten_while_it_is_valid():
 async def test_a_status_that_cannot_be_read_is_not_overwritten(data):
     cloud = StatusCloud(envelope(200, data))
     _, implied = implied_at(cloud)
-    await implied.imply(ADDRESS, NOW, None, lambda: None)
+    memory = ImpliedMemory()
+    await implied.imply(memory, ADDRESS, NOW, None, lambda: None)
     assert cloud.put_values == []
+
+
+async def test_who_takes_a_partition_again_asks_what_others_have_sent_meanwhile():
+    cloud = StatusCloud(envelope(200, {"value": "on", "expireAt": NOW}))
+    _, implied = implied_at(cloud)
+    await implied.imply(Partition(1, "c", lambda: True).implied, ADDRESS, NOW, None, lambda: None)
+    cloud.shown = envelope(200, {"value": "err", "expireAt": NOW + 86_400_000})
+    taken_again = Partition(1, "c", lambda: True)
+    assert implied.due(taken_again.implied, "g", "s")
+    await implied.imply(taken_again.implied, ADDRESS, NOW, None, lambda: None)
+    assert cloud.put_values == ["on"]

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from memory.services import DeadLetter
 from simulation.ledger import Message, PointRecord
 from simulation.oracle.excuses import Excuses
 
@@ -28,7 +29,7 @@ def _wrongs(message: Message, excuses: Excuses) -> list[str]:
     found = [
         f"dead letter {letter.reason} at {letter.at - excuses._began:.3f} s: {letter.detail} {letter.indexes}"
         for letter in message.letters
-        if letter.reason not in _explained(message, excuses, letter.at)
+        if letter.reason not in _explained(message, excuses, letter.at) and not _repeats(message, letter)
     ]
     if message.ended_by == "purge":
         return found
@@ -66,6 +67,13 @@ def _wrong_of_point(message: Message, point: PointRecord, ended_at: float, excus
 def _is_status(message: Message) -> bool:
     """One that was superseded before anybody looked at it is not looked at any more."""
     return message.subject.endswith(".status") and message.wrong == "invalid_body"
+
+
+def _repeats(message: Message, letter: DeadLetter) -> bool:
+    """Its first letter was stored and the original not ended: by now the cloud has newer readings."""
+    before = [one for one in message.letters if one.at < letter.at]
+    failed = {index for one in before for index in one.indexes}
+    return letter.reason == "out_of_order" and set(letter.indexes) <= failed
 
 
 def _of_point(point: PointRecord) -> set[str]:

@@ -24,6 +24,11 @@ def judge_statuses(world: "World") -> None:
         _judge_messages(world, published)
 
 
+def _tolerance_ms(world: "World") -> int:
+    """A bus whose clock was set measures ages by so much wrongly."""
+    return TOLERANCE_MS + sum(abs(one.number) for one in world.plan.faults if one.kind == "bus_clock")
+
+
 def _judge_writes(
     world: "World", entity: Entity, writes: list[StatusWrite], published: list[Message]
 ) -> None:
@@ -53,8 +58,8 @@ def _published_as(world: "World", write: StatusWrite, published: list[Message]) 
         if (
             status is not None
             and status.value == write.value
-            and abs(status.expires_ms - write.expires) <= TOLERANCE_MS
-            and message.stored_ms <= write.at + TOLERANCE_MS
+            and abs(status.expires_ms - write.expires) <= _tolerance_ms(world)
+            and message.stored_ms <= write.at + _tolerance_ms(world)
         ):
             return message
     return None
@@ -63,13 +68,13 @@ def _published_as(world: "World", write: StatusWrite, published: list[Message]) 
 def _judge_implied(world: "World", entity: Entity, write: StatusWrite, before: StatusWrite | None) -> None:
     if write.value != "on":
         world.violated(f"status of {entity}: {write} was never published")
-    elif before is not None and before.value != "on" and _is_valid(before, write.at):
+    elif before is not None and before.value != "on" and _is_valid(world, before, write.at):
         world.violated(f"status of {entity}: `on` was implied over {before} at {write.at}")
 
 
-def _is_valid(before: StatusWrite, at_ms: int) -> bool:
+def _is_valid(world: "World", before: StatusWrite, at_ms: int) -> bool:
     """Also to one that asked a moment ago."""
-    return before.expires > at_ms + TOLERANCE_MS and before.at < at_ms - RACE_MS
+    return before.expires > at_ms + _tolerance_ms(world) and before.at < at_ms - RACE_MS
 
 
 def _judge_messages(world: "World", published: list[Message]) -> None:
@@ -83,7 +88,7 @@ def _judge_messages(world: "World", published: list[Message]) -> None:
         if any(one.at <= message.ended_at for one in newer):
             continue
         ended_ms = message.stored_ms + (message.ended_at - message.at) * 1000
-        if ended_ms < status.expires_ms - TOLERANCE_MS:
+        if ended_ms < status.expires_ms - _tolerance_ms(world):
             world.violated(
                 f"status {message.sequence} of {message.subject} was acked at {message.ended_at - world.began:.3f} s, "
                 "and neither sent, superseded nor expired"

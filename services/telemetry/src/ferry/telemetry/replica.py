@@ -88,9 +88,6 @@ class Replica:
         )
         absent = AbsentMessages(settings.unknown_messages)
         self._registered = Registered(ports.registry, absent, settings.unknown_grace_s)
-        self._implied = (
-            ImpliedStatus(self.requests, self._registered, ports.now_ms) if settings.imply_status else None
-        )
         self.statuses = StatusForwarder(self.requests, ports.now_ms)
         self.replicas = Replicas(name, settings.silent_s)
         puller = Puller(ports.pulls, self.in_flight, lambda: self.gate.open, self._acceptor(traced).accept)
@@ -107,10 +104,11 @@ class Replica:
         registered, absent = self._registered, self._registered.absent
         bounds = TimeBounds(settings.earliest_time_ms, settings.time_ahead_s * 1000)
         admission = Admission(in_flight, bounds)
+        implied = ImpliedStatus(self.requests, registered, ports.now_ms) if settings.imply_status else None
         forwarder = SeriesForwarder(self.requests, settings.put_max_points, settings.put_max_bytes, traced)
         series = SeriesRunner(
             *(forwarder, registered, in_flight, BacklogReader(in_flight, ports.stored, admission)),
-            *(self.gate, self._implied),
+            *(self.gate, implied),
             paused=self.paused,
             linger_s=settings.linger_s,
         )
@@ -138,8 +136,6 @@ class Replica:
             for partition in self.ownership.owned.values():
                 partition.forget_silent(loop.time() - SILENT_S)
             self._registered.forget_expired()
-            if self._implied is not None:
-                self._implied.forget_silent()
 
     async def hear(self, body: bytes) -> None:
         """A heartbeat; a newcomer is answered at once."""

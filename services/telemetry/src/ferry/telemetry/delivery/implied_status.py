@@ -16,14 +16,13 @@ from ferry.telemetry.delivery.ports import Answer
 from ferry.telemetry.delivery.requests import Requests
 from ferry.telemetry.delivery.status import NOT_ON, Expired, status_body
 from ferry.telemetry.lanes.health import LaneHealth
+from ferry.telemetry.lanes.implied import ImpliedMemory
 from ferry.telemetry.lanes.status_lane import VALID_INTERVALS, StatusLane
 from ferry.telemetry.registration.ports import LookupFailed
 from ferry.telemetry.registration.registered import Registered
 
 NOT_FOUND = 404
-SILENT_S = 3600.0
 ONCE = Ask(once=True)
-Entity = tuple[str, str | None]
 
 
 class ImpliedStatus:
@@ -33,23 +32,19 @@ class ImpliedStatus:
         self._now_ms = now_ms
         self._requests = requests
         self._registered = registered
-        self._next: dict[Entity, float] = {}
-        self._not_on_until_ms: dict[Entity, float] = {}
         self._loop = asyncio.get_running_loop()
 
-    def forget_silent(self) -> None:
-        """Entities that implied nothing for an hour are asked about again."""
-        long_ago = self._loop.time() - SILENT_S
-        for entity in [entity for entity, at in self._next.items() if at < long_ago]:
-            del self._next[entity]
-            self._not_on_until_ms.pop(entity, None)
-
-    def due(self, gateway: str, sensor: str | None) -> bool:
+    def due(self, memory: ImpliedMemory, gateway: str, sensor: str | None) -> bool:
         """Not while the cloud is in trouble: what was published goes first."""
-        return self._requests.gate.open and self._loop.time() >= self._next.get((gateway, sensor), 0.0)
+        return self._requests.gate.open and self._loop.time() >= memory.next_at.get((gateway, sensor), 0.0)
 
     async def imply(
-        self, address: Address, published_ms: int, own: StatusLane | None, check_lease: Callable[[], None]
+        self,
+        memory: ImpliedMemory,
+        address: Address,
+        published_ms: int,
+        own: StatusLane | None,
+        check_lease: Callable[[], None],
     ) -> None:
         """Sends `on` where nothing forbids it. `own` is the lane of what the entity says itself. Raises LeaseLost."""
         entity = (address.gateway, address.sensor)
@@ -59,30 +54,31 @@ class ImpliedStatus:
             return
         if interval_ms is None:
             return
-        first = entity not in self._next
-        self._next[entity] = self._loop.time() + interval_ms / 1000
+        first = entity not in memory.next_at
+        memory.next_at[entity] = self._loop.time() + interval_ms / 1000
+        seen_ms = memory.not_on_until_ms.get(entity, 0.0)
         ends_ms = published_ms + VALID_INTERVALS * interval_ms
-        if ends_ms <= self._now_ms() or self._is_said_otherwise(entity, published_ms, interval_ms, own):
+        if ends_ms <= self._now_ms() or self._is_said_otherwise(seen_ms, published_ms, interval_ms, own):
             return
         health = LaneHealth(address.subject, address.gateway, address.sensor, over_budget=True)
         if first:
             until_ms = await self._not_on_at_cloud(address, health, check_lease)
             if until_ms is None:
-                self._next.pop(entity, None)  # what is not known is asked again, not overwritten
+                memory.next_at.pop(entity, None)  # what is not known is asked again, not overwritten
                 return
-            self._not_on_until_ms[entity] = until_ms
+            memory.not_on_until_ms[entity] = until_ms
             if until_ms > self._now_ms():
                 return
         with contextlib.suppress(Expired):
             await self._send_on(address, health, ends_ms, check_lease)
 
     def _is_said_otherwise(
-        self, entity: Entity, published_ms: int, interval_ms: int, own: StatusLane | None
+        self, seen_ms: float, published_ms: int, interval_ms: int, own: StatusLane | None
     ) -> bool:
         """By the entity itself of late, by a valid `off` or `err`, or by a reading from the future."""
         if own and own.heard and self._loop.time() - own.heard < 2 * interval_ms / 1000:
             return True
-        not_on_until_ms = max(own.not_on_until_ms if own else 0.0, self._not_on_until_ms.get(entity, 0.0))
+        not_on_until_ms = max(own.not_on_until_ms if own else 0.0, seen_ms)
         return max(not_on_until_ms, published_ms) > self._now_ms()
 
     async def _send_on(

@@ -122,7 +122,7 @@ class SeriesRunner:
     def _imply(self, partition: Partition, lane: SeriesLane, published_ms: int) -> None:
         gateway = lane.address.gateway
         for sensor in (lane.address.sensor, None):
-            if self._implied is not None and self._implied.due(gateway, sensor):
+            if self._implied is not None and self._implied.due(partition.implied, gateway, sensor):
                 address = Address(gateway, sensor, "status")
                 self._in_flight.spawn(self._send_implied(self._implied, partition, address, published_ms))
 
@@ -131,7 +131,7 @@ class SeriesRunner:
     ) -> None:
         own = partition.statuses.get(address.subject)
         try:
-            await implied.imply(address, published_ms, own, partition.check_new_work)
+            await implied.imply(partition.implied, address, published_ms, own, partition.check_new_work)
         except LeaseLost:
             return
 

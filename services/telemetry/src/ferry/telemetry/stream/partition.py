@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ferry.telemetry.lanes.implied import ImpliedMemory
 from ferry.telemetry.lanes.series_lane import SeriesLane
 from ferry.telemetry.lanes.status_lane import StatusLane
 from ferry.telemetry.stream.delivery import Cause, Delivery
@@ -32,6 +33,7 @@ class Partition:
     statuses: dict[str, StatusLane] = field(default_factory=dict)
     newest_ms: dict[str, int] = field(default_factory=dict)
     """The newest time that the cloud has of sensors that are silent, by their subject."""
+    implied: ImpliedMemory = field(default_factory=ImpliedMemory)
     in_flight: dict[int, Delivery] = field(default_factory=dict)
     unstored: dict[int, Unstored] = field(default_factory=dict)
     """By sequence."""
@@ -72,6 +74,7 @@ class Partition:
         silent = [key for key, lane in self.lanes.items() if lane.is_plain and lane.idle_since < before]
         for key in silent:
             self.newest_ms[key] = self.lanes.pop(key).last_ms
+        self.implied.forget_silent(before)
 
     def keep_unstored(self, delivery: Delivery, cause: Cause) -> None:
         if len(self.unstored) < MAX_UNSTORED:
