@@ -79,7 +79,7 @@ def _repeats(message: Message, letter: DeadLetter) -> bool:
 def _of_point(point: PointRecord) -> set[str]:
     reasons = {point.wrong} if point.wrong else set()
     if point.bad_value:
-        reasons.add("refused")
+        reasons |= {"refused", "out_of_order"}  # the latter where it is looked at again, later
     if not point.in_order:
         reasons.add("out_of_order")
     return reasons

@@ -25,8 +25,10 @@ def judge_statuses(world: "World") -> None:
 
 
 def _tolerance_ms(world: "World") -> int:
-    """A bus whose clock was set measures ages by so much wrongly."""
-    return TOLERANCE_MS + sum(abs(one.number) for one in world.plan.faults if one.kind == "bus_clock")
+    """A bus whose clock was set measures ages by so much wrongly; a slow cloud counts from when it looks."""
+    set_ms = sum(abs(one.number) for one in world.plan.faults if one.kind == "bus_clock")
+    slow_s = max((one.slow_s for one in world.plan.faults if one.kind == "slow"), default=0.0)
+    return TOLERANCE_MS + set_ms + int(slow_s * 1000)
 
 
 def _judge_writes(

@@ -98,15 +98,15 @@ class Acceptor:
 
     def _accept_status(self, partition: Partition, lane: StatusLane, delivery: Delivery) -> None:
         gateway = lane.address.gateway
-        if delivery.sequence == lane.parked:
-            return
+        if lane.running and delivery.sequence == lane.latest > lane.finished:
+            return  # it is parked, or read again at this moment
         if lane.absent and self._absent.is_full(gateway) and not lane.has_work:
             self._in_flight.reject(partition, delivery, gateway, TOO_MANY_UNKNOWN)
             return
         lane.heard = self._loop.time()
         if self._in_flight.has_room_for(gateway):
             self._admission.status(partition, lane, delivery)
-        elif delivery.sequence > lane.latest:
+        elif delivery.sequence >= lane.latest and delivery.sequence > lane.finished:
             self._in_flight.counts.parked += 1
             if older := lane.park(delivery.sequence):
                 self._in_flight.settle_parked(partition, older)
