@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 BASE_S = 2.0
 LATENCIES = 10
 BACK_OFF_S = 35.0
-"""A lane that failed alone may be waiting for so long when its trouble ends: `retry_cap_s`, and a bit."""
+"""A lane that failed while others got through may wait so long when its trouble ends: `retry_cap_s`, and a bit."""
 
 
 def judge_delays(world: "World") -> None:
@@ -66,7 +66,8 @@ def _deadline(world: "World", excuses: Excuses, message: Message, start: float) 
             where = KINDS[fault.kind].where
             if where == "dead" and not (message.letters or message.wrong):
                 continue
-            lasts = recovery_s(fault, world.plan.settings.pause_max_s) + (0 if fault.of_all else BACK_OFF_S)
+            lasts = recovery_s(fault, world.plan.settings.pause_max_s)
+            lasts += BACK_OFF_S if excuses.is_partial(fault) else 0.0
             begins, ends = world.began + fault.start_s, world.began + fault.end_s + lasts
             if begins <= start + bound_s and ends > start:
                 start, moved = ends, True

@@ -34,6 +34,16 @@ class Excuses:
             self._own[key] = [one for one in self._world.plan.faults if one.meets(gateway, sensor)]
         return self._own[key]
 
+    def is_partial(self, fault: Fault) -> bool:
+        """Whether some get through while others fail: lanes then wait by themselves."""
+        if not fault.of_all or fault.share < 1.0:
+            return True
+        return any(
+            one is not fault and one.start_s < fault.end_s and one.end_s + 60 > fault.start_s
+            for one in self._world.plan.faults
+            if KINDS[one.kind].where in FAILING
+        )
+
     def reasons(self, message: Message, at: float) -> set[str]:
         """The reasons that a dead letter at `at` may have, beside what is wrong with the message itself."""
         found = self._registration(message, at)
