@@ -1,5 +1,7 @@
 """Where a delivery goes, over acks in memory."""
 
+from typing import Any
+
 import pytest
 
 from ferry.contract.subjects import Address
@@ -19,7 +21,7 @@ ADDRESS = Address("g", "s", "status")
 class Bus:
     """Acks, and a runner that only notes what it is to run."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.acked = []
         self.started = []
 
@@ -33,10 +35,11 @@ class Bus:
 @pytest.mark.parametrize("running", [True, False])
 async def test_a_parked_status_that_is_delivered_again_where_there_is_no_room_is_not_acked(running):
     bus, partition = Bus(), Partition(1, "c", lambda: True)
-    in_flight = InFlight(bus, bus, 0, 0, lambda: 1000)
+    acks: Any = bus
+    in_flight = InFlight(acks, acks, 0, 0, lambda: 1000)
     lane = StatusLane(ADDRESS, LaneHealth(), running=running, latest=5)
     partition.statuses[ADDRESS.subject] = lane
-    acceptor = Acceptor(in_flight, Admission(in_flight, TimeBounds(0, 0)), bus, bus, AbsentMessages(9), 9)
+    acceptor = Acceptor(in_flight, Admission(in_flight, TimeBounds(0, 0)), acks, acks, AbsentMessages(9), 9)
     acceptor.accept(partition, Delivery(5, ADDRESS.subject, b'{"value":"off"}', 1000))
     assert (bus.acked, bus.started, lane.parked) == ([], [] if running else [lane], 0 if running else 5)
     acceptor.accept(partition, Delivery(4, ADDRESS.subject, b'{"value":"on"}', 1000))
