@@ -22,8 +22,8 @@ class Bus:
     """Acks, and a runner that only notes what it is to run."""
 
     def __init__(self) -> None:
-        self.acked = []
-        self.started = []
+        self.acked: list[int] = []
+        self.started: list[Any] = []
 
     def ack(self, consumer, sequence):
         self.acked.append(sequence)
