@@ -66,6 +66,7 @@ def test_no_way_out_prints_anything_else(text):
         printed(terminal.say, text),
         printed(terminal.print_table, ("id", "name"), [(text, text), (1, None)]),
         printed(terminal.print_fields, [(text, text)]),
+        printed(terminal.print_hanging, text, text, "red"),
         printed(terminal.print_problem, problem),
         printed(terminal.print_text, text),
         printed(terminal.print_json, {text: [text]}),

@@ -35,9 +35,29 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     start = "".join(
         cell + " " * (width - cell_len(cell)) + GAP for cell, width in zip(fixed, widths, strict=False)
     )
-    folded = chop_cells(last, widths[-1]) if cell_len(last) > widths[-1] else [last]
+    return hanging(start, last, cell_len(start) + widths[-1])
+
+
+def hanging(start: str, text: str, width: int) -> list[str]:
+    """`start` and then the text, folded between words; what goes on is indented under where it began."""
     indent = " " * cell_len(start)
-    return [f"{start if number == 0 else indent}{part}".rstrip(" ") for number, part in enumerate(folded)]
+    parts = _folded(text, max(1, width - cell_len(start)))
+    return [f"{start if number == 0 else indent}{part}".rstrip(" ") for number, part in enumerate(parts)]
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """A word that is longer than a line is cut."""
+    if cell_len(text) <= width:
+        return [text]
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+            continue
+        *cut, rest = chop_cells(word, width) or [""]
+        lines += [*cut, rest]
+    return [line for line in lines if line] or [""]
 
 
 def _paragraphs(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Line]:

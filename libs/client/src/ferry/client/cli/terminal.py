@@ -13,7 +13,7 @@ import click
 from pydantic import BaseModel
 from rich.console import Console
 
-from ferry.client.cli.tables import laid_out
+from ferry.client.cli.tables import hanging, laid_out
 from ferry.contract.problems import Problem, ProblemError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, not a table.")
@@ -84,6 +84,19 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for line in laid_out(columns, cells, width):
         bold = line.heading and sys.stdout.isatty() and not _plain_wanted()
         click.echo(click.style(line.text, bold=True) if bold else line.text)
+
+
+def print_hanging(start: str, text: object, color: str | None = None) -> None:
+    """A line that goes on under where its text began, on a screen.
+
+    `color` is of the start alone, as in `say`: the text has the terminal's own, readable on light and on dark.
+    """
+    width = console(err=False).width if sys.stdout.isatty() else PIPED_WIDTH
+    begun = safe(start)
+    first, *rest = hanging(begun, safe(text), width)
+    click.echo(click.style(begun, fg=color) + first[len(begun) :] if color and not _plain_wanted() else first)
+    for line in rest:
+        click.echo(line)
 
 
 def ask_first(question: str) -> bool:

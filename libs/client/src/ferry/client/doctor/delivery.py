@@ -1,6 +1,6 @@
 """Telemetry: who owns the partitions, what waits, what could not be delivered."""
 
-from ferry.client.doctor.findings import Finding, count, failed, ok, warning, wrong
+from ferry.client.doctor.findings import Finding, count, failed, ok, size, warning, wrong
 from ferry.client.doctor.ports import Asking
 from ferry.contract import subjects
 from ferry.contract.problems import ProblemError
@@ -37,7 +37,7 @@ def _leases(state: State) -> Finding:
 def _waiting(state: State) -> Finding:
     ages = [part.oldest_age_ms for part in state.partitions if part.oldest_age_ms is not None]
     oldest = max(ages, default=0)
-    waiting = f"{count(state.waiting, 'message')} waiting ({state.waiting_bytes} bytes)"
+    waiting = f"{count(state.waiting, 'message')} waiting ({size(state.waiting_bytes)})"
     words = f"{waiting}, the oldest for {oldest / 1000:.0f} s"
     if not state.waiting:
         return ok("backlog", "nothing waits")

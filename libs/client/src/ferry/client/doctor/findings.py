@@ -37,6 +37,16 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def size(number: int) -> str:
+    """Bytes, for a person."""
+    value = float(number)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if abs(value) < 1024:  # noqa: PLR2004 - the units' own step
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
 def failed(check: str, error: ProblemError, todo: str) -> Finding:
     """A check that could not ask: without the right it is only unchecked, else what it asked is broken."""
     problem = error.problem

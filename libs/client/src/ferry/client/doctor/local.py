@@ -13,9 +13,16 @@ OTHERS = 0o077
 
 def settings(used: NatsSettings, context: str | None) -> list[Finding]:
     """`context`: its name, when it was chosen by one."""
-    who = used.user or ("an nkey" if used.nkey_seed else "credentials" if used.credentials_file else "nobody")
+    keyed = (
+        "by an nkey"
+        if used.nkey_seed
+        else "by a credentials file"
+        if used.credentials_file
+        else "without a user"
+    )
+    who = f"as {used.user}" if used.user else keyed
     where = f"context {context}" if context else "the environment, or the default"
-    return [ok("settings", f"{used.shown_url} as {who}, by {where}"), *map(_open, _readable(used, context))]
+    return [ok("settings", f"{used.shown_url} {who}; from {where}"), *map(_open, _readable(used, context))]
 
 
 def chosen_name(option: str | None, environment: bool) -> str | None:

@@ -7,7 +7,7 @@ import ssl
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ferry.client.doctor.findings import Finding, ok, warning, wrong
+from ferry.client.doctor.findings import Finding, ok, size, warning, wrong
 from ferry.client.doctor.streams import WARNING_SHARE, WRONG_SHARE
 
 LARGEST = 4 * 1024 * 1024
@@ -35,7 +35,7 @@ def _health(told: dict[str, Any]) -> Finding:
 
 
 def _disk(used: int, room: int, reserved: int) -> Finding:
-    words = f"{used} of {room} bytes are used, streams may take {reserved}"
+    words = f"{size(used)} of {size(room)} are used, streams may take {size(reserved)}"
     if room <= 0 or used / room < WARNING_SHARE:
         if reserved > room > 0:
             return warning("disk", words, "raise max_file_store, or lower the streams' max_bytes")

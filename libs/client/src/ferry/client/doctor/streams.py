@@ -7,7 +7,7 @@ from nats.js.api import StreamInfo
 from nats.js.errors import APIError, NotFoundError
 from pydantic import ValidationError
 
-from ferry.client.doctor.findings import Finding, failed, ok, warning, wrong
+from ferry.client.doctor.findings import Finding, failed, ok, size, warning, wrong
 from ferry.client.doctor.ports import Asking
 from ferry.client.topology import Change, Infos, TopologySettings, differences
 from ferry.contract import topology
@@ -86,7 +86,7 @@ def _fill(infos: dict[str, StreamInfo]) -> list[Finding]:
 
 def _level(name: str, used: int, room: int, todo: str) -> Finding:
     share = used / room
-    words = f"{name} is {100 * share:.0f} % full ({used} of {room} bytes)"
+    words = f"{name} is {100 * share:.0f} % full ({size(used)} of {size(room)})"
     if share < WARNING_SHARE:
         return ok("fill", words)
     return (wrong if share >= WRONG_SHARE else warning)("fill", words, todo)
@@ -110,5 +110,5 @@ async def storage(bus: Asking, limit_s: float) -> list[Finding]:
         found = _level("the account's storage", used, room, "raise the account's max_file, or empty streams")
         return [Finding("storage", found.state, found.what, found.todo)]
     return [
-        ok("storage", f"{used} bytes stored; the account has no limit of its own (--monitor shows the disk)")
+        ok("storage", f"{size(used)} stored; the account has no limit of its own (--monitor shows the disk)")
     ]

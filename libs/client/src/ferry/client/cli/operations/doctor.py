@@ -10,16 +10,15 @@ from ferry.client.bus import connect
 from ferry.client.cli.choosing import chosen_context, chosen_settings
 from ferry.client.cli.exits import Exit
 from ferry.client.cli.running import in_words
-from ferry.client.cli.terminal import as_json, print_json, say
+from ferry.client.cli.terminal import as_json, print_hanging, print_json, say
 from ferry.client.doctor import local
 from ferry.client.doctor.examination import CHECK_S, Subject, examined, on_disk
-from ferry.client.doctor.findings import Finding, State, failed, warning
+from ferry.client.doctor.findings import Finding, State, count, failed, warning
 from ferry.client.doctor.server import Server, reached
 from ferry.client.errors import FerryError
 from ferry.client.settings import NatsSettings, from_environment
 
 COLORS: dict[State, str] = {"ok": "green", "warning": "yellow", "wrong": "red"}
-WIDEST = 14
 
 
 @click.command()
@@ -74,9 +73,10 @@ async def _connected(settings: NatsSettings) -> list[Finding]:
 
 
 def _show(found: list[Finding]) -> None:
+    widest = max(len(one.check) for one in found)
     for one in found:
-        say(f"{one.state:<7}  {one.check:<{WIDEST}}  {one.what}", color=COLORS[one.state])
+        print_hanging(f"{one.state:<7}  {one.check:<{widest}}  ", one.what, COLORS[one.state])
         if one.todo and one.state != "ok":
-            say(f"{'':<7}  {'':<{WIDEST}}  → {one.todo}")
+            print_hanging(" " * (7 + 2 + widest + 2) + "to do: ", one.todo)
     counts = {state: sum(one.state == state for one in found) for state in COLORS}
-    say(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['wrong']} wrong")
+    say(f"{counts['ok']} ok, {count(counts['warning'], 'warning')}, {counts['wrong']} wrong")

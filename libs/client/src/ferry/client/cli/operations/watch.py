@@ -9,7 +9,7 @@ import click
 
 from ferry.client.cli.choosing import chosen_settings
 from ferry.client.cli.running import in_words
-from ferry.client.cli.terminal import as_json, print_json, say
+from ferry.client.cli.terminal import as_json, print_hanging, print_json, say
 from ferry.client.settings import NatsSettings
 from ferry.client.watching.feed import TOPICS, Topic, Wanted, watching
 from ferry.client.watching.lines import Kind, Line
@@ -66,4 +66,4 @@ def _print(line: Line, as_json: bool) -> None:
         return
     whose = "/".join(part for part in (line.gateway, line.sensor) if part)
     words = f"{whose}  {line.text}" if whose else line.text
-    say(f"{now:%H:%M:%S}  {line.kind:<8}  {words}", color=COLORS.get(line.kind))
+    print_hanging(f"{now:%H:%M:%S}  {line.kind:<8}  ", words, COLORS.get(line.kind))
