@@ -84,6 +84,10 @@ bench: env ## measure the cost of a reading's journey
 contract: env ## write docs/asyncapi.json and the tables of docs/contract.md from libs/contract
 	$(BIN)/python scripts/contract_docs.py
 
+.PHONY: cli-docs
+cli-docs: env ## write docs/cli.md, the reference of the `ferry` command
+	@$(BIN)/python scripts/cli_docs.py
+
 .PHONY: format
 format: env ## format and mend what lint can mend
 	$(BIN)/ruff check --fix .

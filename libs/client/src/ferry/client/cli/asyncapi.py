@@ -11,5 +11,5 @@ from ferry.contract.asyncapi import document
 
 @click.command()
 def asyncapi() -> None:
-    """Print the AsyncAPI 3 document of everything that is said on the bus."""
+    """Print the AsyncAPI 3 document of the bus."""
     print_text(json.dumps(document(version("ferry-contract")), indent=2))

@@ -29,21 +29,50 @@ _EXITS = "\b\nExit codes:\n" + "\n".join(
     textwrap.fill(meaning, 76, initial_indent=f"  {code.value:<5}", subsequent_indent=" " * 7)
     for code, meaning in MEANINGS.items()
 )
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "The fleet": (
+        validate,
+        plan,
+        apply,
+        import_,
+        export,
+        schema,
+        sites,
+        gateways,
+        devices,
+        sensors,
+        otosense,
+    ),
+    "Publish": (publish, publisher),
+    "Operate": (status, doctor, watch, dead, lanes, auth),
+    "Set up": (context, topology, completion, asyncapi),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXITS)
+class _Sections(click.Group):
+    """Its commands are listed under headings."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        widest = max(len(name) for name in self.list_commands(ctx))
+        room = formatter.width - widest - 6
+        for title, commands in SECTIONS.items():
+            rows = [(f"{command.name:<{widest}}", command.get_short_help_str(room)) for command in commands]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+@click.group(cls=_Sections, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXITS)
 @click.version_option(package_name="ferry-client", prog_name="ferry")
 def ferry() -> None:
-    """Ferry carries readings from a NATS bus to Thing+ and OtoSense. FERRY_NATS__URL names the bus."""
+    """Ferry carries readings from a NATS bus to Thing+ and OtoSense.
+
+    Which bus: --context, FERRY_CONTEXT, FERRY_NATS__URL, the context in use, or nats://127.0.0.1:4222.
+    """
 
 
-for command in (
-    *(validate, plan, apply, import_, export, schema),
-    *(sites, gateways, devices, sensors),
-    *(publish, status, doctor, watch, lanes, dead, auth, otosense, asyncapi),
-    *(context, topology, publisher, completion),
-):
-    ferry.add_command(command)
+for section in SECTIONS.values():
+    for command in section:
+        ferry.add_command(command)
 with_context(ferry)
 
 

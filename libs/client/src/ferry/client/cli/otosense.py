@@ -63,7 +63,7 @@ class Line(BaseModel):
 
 @click.group()
 def otosense() -> None:
-    """Motor sensors of ADI OtoSense: claimed with a certificate, followed until they connect."""
+    """Claim motor sensors of ADI OtoSense, and follow them."""
 
 
 @otosense.command()
@@ -71,7 +71,7 @@ def otosense() -> None:
 @click.option("--wait", is_flag=True, help="Stay until every sensor is connected or silent.")
 @as_json
 def provision(paths: tuple[Path, ...], wait: bool, as_json: bool) -> None:
-    """Claim the sensors of these certificates (PEM), or of all in a folder.
+    """Claim the sensors of certificates (PEM) or folders of them.
 
     Safe to repeat. Exit code 1 when one was refused, or with --wait stayed silent.
     """
@@ -129,7 +129,7 @@ def list_(as_json: bool) -> None:
 @click.argument("sensor_id")
 @as_json
 def show(sensor_id: str, as_json: bool) -> None:
-    """Show one sensor and its story so far."""
+    """Show one sensor and what has happened to it."""
     _check_id(sensor_id)
 
     async def work(bus: Bus) -> Sensor:

@@ -82,7 +82,10 @@ def status(gateway: str, value: str, sensor: str | None, valid: int | None, as_j
 @click.option("--sensor", callback=_id, help="The same.")
 @as_json
 def file(path: Path, gateway: str | None, sensor: str | None, as_json: bool) -> None:
-    """Publish a CSV FILE with the columns gateway, sensor, value, time (Unix ms or ISO 8601; may be left out)."""
+    """Publish the readings of a CSV FILE.
+
+    Its columns: gateway, sensor, value, time (Unix ms or ISO 8601; may be left out).
+    """
 
     async def work(ferry: Ferry) -> Published:
         return await ferry.bulk(path, gateway=gateway, sensor=sensor)

@@ -25,7 +25,9 @@ from ferry.contract.registry import (
 L = TypeVar("L", GatewayList, DeviceList, SensorList)
 _owner = click.option("--gateway", "owner", help="Only of this gateway.")
 _after = click.option("--after", default="", help="The page after the one that ended with this.")
-_limit = click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+_limit = click.option(
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Entries of a page."
+)
 
 
 _every = click.option("--all", "every", is_flag=True, help="Page after page to the end.")

@@ -79,11 +79,15 @@ def plan(file: Path, prune: bool, targets: tuple[str, ...], as_json: bool) -> No
 @_target
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
-    "--at-once", type=click.IntRange(1, 256), default=64, show_default=True, help="Most requests at a time."
+    "--at-once",
+    type=click.IntRange(1, 256),
+    default=64,
+    show_default=True,
+    help="Maximum concurrent requests.",
 )
 @as_json
 def apply(file: Path, prune: bool, targets: tuple[str, ...], yes: bool, at_once: int, as_json: bool) -> None:
-    """Register what the file declares and the registry lacks, and change what differs.
+    """Register what the file declares, and change what differs.
 
     Stopped anywhere and run again, it finishes.
     """

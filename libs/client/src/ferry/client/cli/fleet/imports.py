@@ -17,7 +17,9 @@ SHOWN = 20
 @click.option("--restart", is_flag=True, help="From the beginning, also where an import was interrupted.")
 @as_json
 def import_(gateway: str | None, restart: bool, as_json: bool) -> None:
-    """Take over what was registered through the portal, and note what was deleted there.
+    """Take over what was registered through the portal.
+
+    What was deleted there is noted.
 
     Stopped anywhere and run again within an hour, it goes on where it was.
     """

@@ -24,16 +24,22 @@ from ferry.contract.dead import Reason
 from ferry.contract.problems import ProblemError
 from ferry.contract.telemetry import DeadChoice, DeadCount, DeadDone, DeadFilter, DeadId, DeadLetter, DeadList
 
+REASONS = [reason.value for reason in Reason]
+TIME = "UTC, such as 2026-11-25 or 2026-11-25T14:30:00"
+
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
     when = click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
     for option in (
-        click.option("--until", type=when, help="Died at or before this time (UTC)."),
-        click.option("--since", type=when, help="Died at or after this time (UTC)."),
+        click.option("--until", type=when, metavar="TIME", help=f"Not later than this; {TIME}."),
+        click.option("--since", type=when, metavar="TIME", help=f"Not earlier than this; {TIME}."),
         click.option("--sensor", help="Only of this sensor."),
         click.option("--gateway", help="Only of this gateway."),
         click.option(
-            "--reason", type=click.Choice([reason.value for reason in Reason]), help="Only for this reason."
+            "--reason",
+            type=click.Choice(REASONS),
+            metavar="REASON",
+            help=f"Only for this reason: {', '.join(REASONS)}.",
         ),
     ):
         command = option(command)
@@ -55,7 +61,9 @@ def dead() -> None:
 @dead.command("list")
 @_filters
 @click.option("--after", type=int, default=0, help="The page that begins after this id.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Entries of a page."
+)
 @as_json
 def list_(as_json: bool, **given: Any) -> None:
     """List dead letters, oldest first."""

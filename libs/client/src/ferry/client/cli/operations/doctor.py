@@ -28,8 +28,9 @@ COLORS: dict[State, str] = {"ok": "green", "warning": "yellow", "wrong": "red"}
 )
 @as_json
 def doctor(strict: bool, monitor: str | None, as_json: bool) -> None:
-    """Check everything: the bus, the account, streams, services, tokens, clouds, clocks and disk.
+    """Check everything, and say what is wrong and what to do.
 
+    The bus, the account, streams, services, tokens, clouds, clocks and disk.
     Takes at most a quarter of a minute. Exit code 0: nothing is wrong; 1: something is, or cannot be reached.
     """
     found = in_words(lambda: asyncio.run(_examine(monitor)))

@@ -11,7 +11,7 @@ from ferry.contract.telemetry import PauseLanes, Pauses, ResumeLanes, State, Sta
 
 @click.group()
 def lanes() -> None:
-    """Pause the readings of a sensor, a gateway or all, and resume them."""
+    """Pause readings of sensors or gateways, and resume them."""
 
 
 @lanes.command()

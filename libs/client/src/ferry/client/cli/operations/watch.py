@@ -34,7 +34,9 @@ def _id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
 def watch(
     gateway: str | None, sensor: str | None, only: tuple[str, ...], for_s: float | None, as_json: bool
 ) -> None:
-    """Show readings, dead letters, events and deliveries as they pass, until Ctrl-C.
+    """Show what passes on the bus, as it passes, until Ctrl-C.
+
+    Readings, statuses, dead letters, events and deliveries.
 
     Deliveries are what each replica of telemetry has sent since its last heartbeat, for all sensors together; they are
     not shown with --gateway or --sensor. With --json each line is a JSON object.

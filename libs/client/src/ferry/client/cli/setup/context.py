@@ -18,7 +18,7 @@ _name = click.argument("name", shell_complete=complete_context)
 
 @click.group()
 def context() -> None:
-    """Named connections: a server, who we are there, and where the secrets are."""
+    """Named connections: a server, a user, its secrets."""
 
 
 @context.command()
@@ -35,7 +35,7 @@ def context() -> None:
 @click.option("--replace", is_flag=True, help="Replace a context of this name.")
 @as_json
 def add(name: str, selected: bool, replace: bool, as_json: bool, **given: object) -> None:
-    """Add a context called NAME. Its file names the files of the secrets, and holds none itself."""
+    """Add a context. Its file names the files of the secrets, and has none in it."""
     if files.exists(name) and not replace:
         raise SettingsError.saying(f"the context {name!r} exists already", hint="--replace replaces it")
     made = _made(given)

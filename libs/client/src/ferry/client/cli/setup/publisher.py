@@ -41,12 +41,12 @@ _name = click.argument("name", callback=_checked)
 
 @click.group()
 def publisher() -> None:
-    """Accounts of publishers: each may publish for its gateways, and nothing else."""
+    """Accounts of publishers, each for its gateways alone."""
 
 
 @publisher.command()
 @_name
-@click.argument("gateways", nargs=-1, required=True, callback=_checked)
+@click.argument("gateways", metavar="GATEWAY...", nargs=-1, required=True, callback=_checked)
 @click.option("--mqtt", is_flag=True, help="Make a user and a password for MQTT, too.")
 @_folder
 @_secrets
@@ -54,7 +54,7 @@ def publisher() -> None:
 def add(
     name: str, gateways: tuple[str, ...], mqtt: bool, path: Path, secrets: Path | None, as_json: bool
 ) -> None:
-    """Add the publisher NAME for these GATEWAYS. The same command again changes nothing."""
+    """Add a publisher for these gateways. The same command again changes nothing."""
     kept = secrets or _kept(name)
     made = in_words(lambda: publishers.add(Folder(path), name, gateways, kept, mqtt=mqtt))
     _say(made, kept, "added" if made.changed else "exists already", as_json)
@@ -62,12 +62,14 @@ def add(
 
 @publisher.command()
 @_name
-@click.argument("gateways", nargs=-1, callback=_checked)
+@click.argument("gateways", metavar="[GATEWAY...]", nargs=-1, callback=_checked)
 @_folder
 @_secrets
 @as_json
 def rotate(name: str, gateways: tuple[str, ...], path: Path, secrets: Path | None, as_json: bool) -> None:
-    """Give the publisher NAME new keys; with GATEWAYS, for these instead of those it had.
+    """Give a publisher new keys.
+
+    With gateways, it may publish for these instead of those that it had.
 
     The old keys are refused from the server's reload on: give the publisher its new ones before.
     """
@@ -81,7 +83,7 @@ def rotate(name: str, gateways: tuple[str, ...], path: Path, secrets: Path | Non
 @_folder
 @as_json
 def remove(name: str, path: Path, as_json: bool) -> None:
-    """Remove the publisher NAME. Its readings that the bus took are delivered."""
+    """Remove a publisher. Its readings that the bus took are delivered."""
     removed = in_words(lambda: publishers.remove(Folder(path), name))
     if as_json:
         print_json({"name": name, "removed": removed})

@@ -26,12 +26,22 @@ AGAIN_S = 1.0
 
 @click.command()
 @click.option("--check", is_flag=True, help="Show what differs and change nothing.")
-@click.option("--replicas", help="Servers that keep each stream: 1, or 3 in a cluster.  [default: 1]")
 @click.option(
-    "--partitions", help=f"Partitions of {contract.READINGS.name}.  [default: {contract.PARTITIONS}]"
+    "--replicas", metavar="N", help="Servers that keep each stream: 1, or 3 in a cluster.  [default: 1]"
 )
-@click.option("--readings-max-bytes", help=f"Size of {contract.READINGS.name}.  [default: 2 GiB]")
-@click.option("--drain-s", help="How long a change of partitions waits for old readings.  [default: 300]")
+@click.option(
+    "--partitions",
+    metavar="N",
+    help=f"Partitions of {contract.READINGS.name}.  [default: {contract.PARTITIONS}]",
+)
+@click.option(
+    "--readings-max-bytes", metavar="BYTES", help=f"Size of {contract.READINGS.name}.  [default: 2 GiB]"
+)
+@click.option(
+    "--drain-s",
+    metavar="SECONDS",
+    help="Time for old readings to leave before partitions change.  [default: 300]",
+)
 @click.option(
     "--wait-s",
     type=click.FloatRange(0, 86400),
