@@ -29,10 +29,8 @@ class BacklogReader:
 
     def park(self, partition: Partition, lane: SeriesLane) -> None:
         """Takes the lane's messages out of memory: they are read again."""
-        key = lane.health.key
-        lane.waiting.clear()
-        for delivery in [one for one in partition.in_flight.values() if one.subject == key]:
-            if not delivery.settled:
+        for delivery in lane.give_up():
+            if not delivery.settled and delivery.sequence in partition.in_flight:
                 lane.backlog.add(delivery.sequence)
                 self._in_flight.park(partition, delivery)
 

@@ -73,6 +73,7 @@ class SeriesRunner:
             partition.lanes.pop(key, None)
         finally:
             lane.running = lane.absent = False
+            lane.sending = []
             lane.idle_since = asyncio.get_running_loop().time()
             self._registered.absent.update(lane)
 

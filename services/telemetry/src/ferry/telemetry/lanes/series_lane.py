@@ -29,6 +29,8 @@ class SeriesLane:
     address: Address
     health: LaneHealth
     waiting: list[tuple[Delivery, list[Point]]] = field(default_factory=list)
+    sending: list[Delivery] = field(default_factory=list)
+    """What was last taken: some of it may not be settled yet."""
     backlog: Backlog = field(default_factory=Backlog)
     running: bool = False
     last_ms: int = -1
@@ -101,9 +103,16 @@ class SeriesLane:
         """The cloud was seen to have a point at `newest_ms`."""
         self.last_ms = max(self.last_ms, newest_ms)
 
+    def give_up(self) -> list[Delivery]:
+        """All that it has in memory, settled or not."""
+        given_up = [*self.sending, *(delivery for delivery, _ in self.waiting)]
+        self.sending, self.waiting = [], []
+        return given_up
+
     def take(self) -> Taken:
         """All that waits, sorted by time, a time only once. A second value for a time cannot be delivered."""
         taken, self.waiting = self.waiting, []
+        self.sending = [delivery for delivery, _ in taken]
         points: list[QueuedPoint] = []
         newest, ordered = -1, True
         for delivery, decoded in taken:

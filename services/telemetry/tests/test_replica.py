@@ -1,0 +1,335 @@
+"""A replica over ports in memory, under a virtual clock: what each fault must not do to the others."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from contextvars import copy_context
+from statistics import median
+
+import pytest
+
+from ferry.contract import subjects, topology
+from ferry.contract.telemetry import Pause
+from ferry.telemetry.registration.ports import SensorState
+from ferry.telemetry.replica import Ports, Replica
+from ferry.telemetry.settings import TelemetrySettings
+from memory.cloud import MemoryCloud, Mishap
+from memory.link import Link, MemoryAcks, MemoryConsumers, MemoryPulls, MemoryStoredMessages, Troubles
+from memory.loop import VirtualLoop, run_virtually
+from memory.services import MemoryDeadLetters, MemoryRegistry, MemoryTokens
+from memory.stream import MemoryStream
+from memory.thingplus import ThingPlus
+
+NOW_MS = 1_790_000_000_000
+Sensor = tuple[str, str]
+
+
+class World:
+    """One replica at its default settings, on a stream, a cloud and a registry in memory."""
+
+    def __init__(self, loop: VirtualLoop, registry: MemoryRegistry | None = None, **settings: object) -> None:
+        self.loop = loop
+        self.stream = MemoryStream(topology.PARTITIONS, 600.0, self.now_ms)
+        self.thingplus = ThingPlus(self.now_ms, on_points=self._arrived)
+        self.cloud = MemoryCloud(self.thingplus, lambda: self.latency_s)
+        self.registry = registry or MemoryRegistry()
+        self.letters = MemoryDeadLetters()
+        self.latency_s = 0.02
+        self.delays_s: dict[Sensor, list[float]] = {}
+        link = Link(self.stream, "one", copy_context(), Troubles())
+        ports = Ports(
+            consumers=MemoryConsumers(link),
+            pulls=MemoryPulls(link),
+            acks=MemoryAcks(link),
+            stored=MemoryStoredMessages(link),
+            dead_letters=self.letters,
+            cloud=self.cloud,
+            tokens=MemoryTokens(),
+            registry=self.registry,
+            announce=self._announce,
+            now_ms=self.now_ms,
+        )
+        chosen = TelemetrySettings.model_validate({"imply_status": False, **settings})
+        self.replica = Replica("one", ports, chosen, lambda _: nullcontext())
+        self._running = loop.create_task(self.replica.run([*range(topology.PARTITIONS), topology.OUTSIDE]))
+
+    async def _announce(self, presence: object) -> None:
+        return
+
+    def now_ms(self) -> int:
+        return NOW_MS + round(self.loop.time() * 1000)
+
+    def _arrived(self, gateway: str, sensor: str, points: list[tuple[int, object]]) -> None:
+        delays = self.delays_s.setdefault((gateway, sensor), [])
+        delays += [(self.now_ms() - time) / 1000 for time, _ in points]
+
+    def add(self, *sensors: Sensor) -> None:
+        for gateway, sensor in sensors:
+            self.thingplus.gateways.setdefault(gateway, set()).add(sensor)
+            self.registry.sensors[gateway, sensor] = "registered"
+            self.registry.intervals[gateway] = 60_000
+
+    def publish(self, sensor: Sensor, value: object = "1", time: int | None = None) -> int:
+        body = json.dumps({"value": value, "time": self.now_ms() if time is None else time}).encode()
+        return self.stream.publish(subjects.sensor_series(*sensor), body).sequence
+
+    async def report(self, sensors: list[Sensor], every_s: float, for_s: float) -> None:
+        ends = self.loop.time() + for_s
+        while self.loop.time() < ends:
+            for sensor in sensors:
+                self.publish(sensor)
+                await asyncio.sleep(every_s / len(sensors))
+
+    def fail(self, *sensors: Sensor, kind: str = "500", retry_after_s: float | None = None) -> None:
+        failing = set(sensors)
+        self.cloud.mishap = lambda request: (
+            Mishap(kind, retry_after_s)
+            if request.kind == "series" and (request.gateway, request.sensor) in failing
+            else None
+        )
+
+    async def until(self, holds: Callable[[], bool], within_s: float) -> float:
+        """How long it took, in s."""
+        begun = self.loop.time()
+        while not holds():
+            assert self.loop.time() - begun < within_s, f"not within {within_s} s"
+            await asyncio.sleep(0.01)
+        return self.loop.time() - begun
+
+    def points(self, sensor: Sensor) -> int:
+        return len(self.delays_s.get(sensor, ()))
+
+    @property
+    def reasons(self) -> set[str]:
+        return {letter.reason for letter in self.letters.stored}
+
+    async def end(self) -> None:
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+        await self.replica.stop()
+
+
+Check = Callable[[World], Awaitable[None]]
+
+
+def run(check: Check, registry: MemoryRegistry | None = None, **settings: object) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        world = World(loop, registry, **settings)
+        await asyncio.sleep(2)
+        await check(world)
+        await world.end()
+
+    run_virtually(main)
+
+
+def sensors_of(gateways: int, each: int) -> list[Sensor]:
+    return [(f"g{number}", f"s{index}") for number in range(gateways) for index in range(each)]
+
+
+def test_two_bad_sensors_stop_nobody():
+    async def check(world: World) -> None:
+        *good, one, two = sensors_of(4, 2)
+        world.add(*good, one, two)
+        world.fail(one, two)
+        for _ in range(6):
+            for sensor in [one, two, *good]:
+                world.publish(sensor)
+            await asyncio.sleep(55)
+        assert [world.points(sensor) for sensor in good] == [6] * len(good)
+        assert max(max(world.delays_s[sensor]) for sensor in good) < 3
+
+    run(check)
+
+
+def test_subjects_in_no_partition_become_dead_letters_and_the_stream_empties():
+    async def check(world: World) -> None:
+        for subject in ("ferry.v1.gateways.stray", "ferry.v1.gateways.g.sensors.*.series"):
+            world.stream.publish(subject, b"{}")
+        await world.until(lambda: not world.stream.messages, 5)
+        assert world.reasons == {"invalid_subject"}
+
+    run(check)
+
+
+def test_one_sensor_that_is_told_to_wait_delays_no_other():
+    async def check(world: World) -> None:
+        bad, *good = sensors_of(10, 10)
+        world.add(bad, *good)
+        world.fail(bad, kind="503", retry_after_s=10)
+        await world.report([bad, *good], 1.0, 30)
+        delays = [delay for sensor in good for delay in world.delays_s[sensor]]
+        assert (median(delays) < 0.1, max(delays) < 1) == (True, True)
+
+    run(check)
+
+
+def test_after_an_outage_the_rate_returns():
+    async def check(world: World) -> None:
+        sensors = sensors_of(6, 10)
+        world.add(*sensors)
+        world.latency_s = 0.1
+        await world.report(sensors, 0.5, 10)
+        world.cloud.mishap = lambda _: Mishap("503")
+        await world.report(sensors, 0.5, 60)
+        world.cloud.mishap = lambda _: None
+        await world.report(sensors, 0.5, 10)
+        before = sum(world.points(sensor) for sensor in sensors)
+        await world.report(sensors, 0.5, 10)
+        after = sum(world.points(sensor) for sensor in sensors) - before
+        assert after >= 0.95 * 60 * 2 * 10
+
+    run(check)
+
+
+def test_a_backlog_drains_at_the_speed_of_its_cloud_and_costs_its_neighbours_nothing():
+    async def check(world: World) -> None:
+        one, *others = sensors_of(1, 5)
+        world.add(one, *others)
+        world.latency_s = 0.05
+        for number in range(10_000):
+            world.publish(one, time=NOW_MS - 20_000 + number)
+        reporting = asyncio.create_task(world.report(others, 0.5, 5))
+        assert await world.until(lambda: world.points(one) == 10_000, 5) < 5
+        await reporting
+        assert max(delay for sensor in others for delay in world.delays_s[sensor]) < 0.5
+        assert world.reasons == set()
+
+    run(check)
+
+
+def test_who_invents_sensors_hurts_its_own_gateway_alone():
+    async def check(world: World) -> None:
+        good = ("good", "s")
+        world.add(good)
+        for number in range(17_000):
+            subject = subjects.sensor_status("hostile", f"invented-{number}")
+            world.stream.publish(subject, b'{"value":"on"}')
+        world.publish(good)
+        assert await world.until(lambda: world.points(good) == 1, 2) < 2
+        for _ in range(600):
+            world.publish(("hostile", "unknown"))
+            await asyncio.sleep(0.1)
+        await world.until(lambda: len(world.stream.messages) <= 1100, 60)
+        await world.until(lambda: not world.stream.messages, 60)
+        assert world.reasons == {"unknown_sensor", "unknown_gateway"}
+
+    run(check)
+
+
+def test_dead_letters_that_are_full_delay_no_good_reading_and_take_no_memory():
+    async def check(world: World) -> None:
+        good = ("good", "s")
+        world.add(good)
+        world.letters.full = lambda: True
+        for _ in range(3000):
+            world.stream.publish(subjects.sensor_series("bad", "s"), b"rubbish")
+        world.add(("bad", "s"))
+        await world.report([good], 1.0, 20)
+        assert (world.points(good), max(world.delays_s[good]) < 1) == (20, True)
+        assert world.replica.in_flight.messages < 10
+        world.letters.full = lambda: False
+        await world.until(lambda: len(world.letters.stored) == 3000, 60)
+        await world.until(lambda: not world.stream.messages, 5)
+
+    run(check)
+
+
+def test_the_bound_on_bytes_holds_however_large_the_messages_are():
+    async def check(world: World) -> None:
+        sensors = sensors_of(8, 8)
+        world.add(*sensors)
+        world.cloud.mishap = lambda _: Mishap("blackhole")
+        array = b"[" + b",".join(b'{"value":"%s","time":1}' % (b"x" * 100) for _ in range(1000)) + b"]"
+        most = 0
+        for _ in range(20):
+            for sensor in sensors:
+                world.stream.publish(subjects.sensor_series(*sensor), array)
+            await asyncio.sleep(0.5)
+            most = max(most, world.replica.in_flight.bytes)
+        assert most <= 4 * 1024 * 1024 + 300_000
+
+    run(check, in_flight_bytes=4 * 1024 * 1024, earliest_time_ms=0)
+
+
+def test_a_purge_blocks_no_lane():
+    async def check(world: World) -> None:
+        one = ("g", "s")
+        world.add(one)
+        world.fail(one)
+        for _ in range(1000):
+            world.publish(one)
+        await asyncio.sleep(5)
+        world.stream.purge(subjects.sensor_series(*one))
+        world.cloud.mishap = lambda _: None
+        await asyncio.sleep(40)
+        before = world.points(one)
+        world.publish(one)
+        await world.until(lambda: world.points(one) > before, 2)
+        await world.until(lambda: not world.stream.messages, 1)
+
+    run(check)
+
+
+def test_a_registry_that_was_not_filled_yet_condemns_no_reading():
+    async def check(world: World) -> None:
+        one = ("g", "s")
+        world.add(one)
+        del world.registry.sensors[one]
+        world.registry.filled = False
+        for _ in range(50):
+            world.publish(one)
+            await asyncio.sleep(2)
+        assert (world.reasons, world.replica.in_flight.messages) == (set(), 0)
+        world.registry.sensors[one] = "registered"
+        await world.until(lambda: world.points(one) == 50, 5)
+
+    run(check)
+
+
+class BrokenRegistry(MemoryRegistry):
+    """A bug of ours, met by one sensor."""
+
+    async def sensor(self, gateway: str, sensor: str) -> SensorState:
+        if sensor == "s0":
+            raise KeyError("a bug")
+        return await super().sensor(gateway, sensor)
+
+
+def test_a_lane_that_meets_a_bug_of_ours_waits_alone():
+    async def check(world: World) -> None:
+        broken, *good = sensors_of(1, 3)
+        world.add(broken, *good)
+        await world.report([broken, *good], 1.0, 20)
+        assert (world.points(broken), [world.points(one) >= 19 for one in good]) == (0, [True, True])
+        assert len(world.stream.messages) == world.replica.observer.presence().parked > 0
+
+    run(check, BrokenRegistry())
+
+
+def test_a_retired_sensors_readings_have_their_own_reason():
+    async def check(world: World) -> None:
+        one = ("g", "s")
+        world.add(one)
+        world.registry.sensors[one] = "retired"
+        world.publish(one)
+        await world.until(lambda: bool(world.letters.stored), 2)
+        assert world.reasons == {"retired_sensor"}
+
+    run(check)
+
+
+@pytest.mark.parametrize("paused", [("g0", "s0"), ("g0", None), (None, None)])
+def test_what_is_paused_waits_and_leaves_when_it_is_resumed(paused):
+    async def check(world: World) -> None:
+        one, other = ("g0", "s0"), ("g1", "s0")
+        world.add(one, other)
+        world.replica.paused.replace([Pause(gateway=paused[0], sensor=paused[1], at=0)])
+        world.publish(one)
+        world.publish(other)
+        await asyncio.sleep(10)
+        assert (world.points(one), world.points(other)) == (0, 0 if paused == (None, None) else 1)
+        world.replica.paused.replace([])
+        await world.until(lambda: world.points(one) == world.points(other) == 1, 2)
+
+    run(check)
