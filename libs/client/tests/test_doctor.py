@@ -20,7 +20,7 @@ from ferry.client.topology import TopologySettings
 from ferry.contract import subjects
 from ferry.contract.auth import AuthState, CloudState
 from ferry.contract.problems import ProblemError
-from ferry.contract.telemetry import Failure, PartitionState, Presence, State
+from ferry.contract.telemetry import Failure, PartitionState, Pause, Presence, State
 
 VERSION = "1.2.3"
 
@@ -319,6 +319,13 @@ TROUBLE = [
 
 
 TROUBLE += [
+    (
+        {"paused": [Pause(gateway="plant-7", sensor="s", at=0, reason="works")]},
+        "paused",
+        "warning",
+        "plant-7/s for",
+    ),
+    ({"paused": [Pause(at=0)]}, "paused", "warning", "every gateway for"),
     ({"replicas": [Presence(replica="r", failing_lanes=2)]}, "sensors", "warning", "2 sensors fail"),
     (
         {"replicas": [Presence(replica="r", unregistered_lanes=1)]},

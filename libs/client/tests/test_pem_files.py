@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ferry.client.cli.pem_files import read_pem_file
+from ferry.client.cli.otosense.pem_files import read_pem_file
 from ferry.contract.otosense import LARGEST_PEM
 from ferry.contract.problems import ProblemError
 

@@ -90,7 +90,7 @@ def test_deliveries_are_what_is_new_since_the_last_heartbeat():
 
     assert since(delivered=5, puts=3) is None
     assert since(delivered=5, puts=3) is None
-    assert since(delivered=9, puts=4, dead=1) == "r1: 4 delivered, 1 PUTs, 1 dead letters"
+    assert since(delivered=9, puts=4, dead=1) == "r1: 4 delivered, 1 PUT, 1 dead letter"
     failing = {"delivered": 9, "puts": 4, "dead": 1, "breaker": "open", "breaker_cause": "503"}
     assert since(**failing) == "r1: circuit breaker open (503)"
     failures = (Failure(at=1, what="plant-7/boiler: 503"),)

@@ -171,6 +171,12 @@ async def open_client(
     return client
 
 
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError | nats.errors.TimeoutError):
+        return f"no answer within {CONNECT_S:g} s"
+    return str(error) or type(error).__name__
+
+
 async def _discard(client: Client) -> None:
     with contextlib.suppress(Exception):  # of a client that never was connected
         await client.close()
@@ -198,6 +204,6 @@ def _explained(settings: NatsSettings, seen: list[Exception]) -> FerryError:
     causes = [error for error in seen if not isinstance(error, nats.errors.NoServersError)] or seen
     return NotConnectedError.saying(
         f"no connection to NATS at {where}",
-        detail=str(causes[-1]) or type(causes[-1]).__name__,
+        detail=_words(causes[-1]),
         hint="is nats-server running there? FERRY_NATS__URL or the context says where it is",
     )

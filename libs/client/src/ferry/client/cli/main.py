@@ -16,7 +16,7 @@ from ferry.client.cli.operations.doctor import doctor
 from ferry.client.cli.operations.lanes import lanes
 from ferry.client.cli.operations.status import status
 from ferry.client.cli.operations.watch import watch
-from ferry.client.cli.otosense import otosense
+from ferry.client.cli.otosense.commands import otosense
 from ferry.client.cli.publish import publish
 from ferry.client.cli.registry import devices, gateways, sensors, sites
 from ferry.client.cli.running import run

@@ -1,12 +1,15 @@
 """Telemetry: who owns the partitions, what waits, what could not be delivered."""
 
+import time
+
 from ferry.client.doctor.findings import Finding, count, failed, ok, size, warning, wrong
 from ferry.client.doctor.ports import Asking
 from ferry.contract import subjects
 from ferry.contract.problems import ProblemError
-from ferry.contract.telemetry import State, StateRequest
+from ferry.contract.telemetry import Pause, State, StateRequest
 
 OLD_MS = 10 * 60_000
+MOST_PAUSES = 5
 START = "start telemetry, then `ferry status`"
 
 
@@ -15,7 +18,7 @@ async def delivery(bus: Asking, limit_s: float) -> list[Finding]:
         state = await bus.ask(subjects.TELEMETRY_STATE_GET, StateRequest(), State, timeout_s=limit_s)
     except ProblemError as error:
         return [failed("leases", error, START)]
-    return [_leases(state), _waiting(state), *_cloud(state), _dead(state), *_unstored(state)]
+    return [_leases(state), _waiting(state), *_paused(state), *_cloud(state), _dead(state), *_unstored(state)]
 
 
 def _leases(state: State) -> Finding:
@@ -44,6 +47,23 @@ def _waiting(state: State) -> Finding:
     if oldest >= OLD_MS:
         return warning("backlog", words, "`ferry status` has the last errors: the cloud, or one sensor")
     return ok("backlog", words)
+
+
+def _paused(state: State) -> list[Finding]:
+    """What operators have paused: it is easily forgotten."""
+    return [
+        warning("paused", f"{_whose(one)} {_for_how_long(one)}", "`ferry lanes resume` when it may go on")
+        for one in state.paused[:MOST_PAUSES]
+    ]
+
+
+def _whose(one: Pause) -> str:
+    return "/".join(part for part in (one.gateway, one.sensor) if part) or "every gateway"
+
+
+def _for_how_long(one: Pause) -> str:
+    minutes = max(0, int(time.time() * 1000 - one.at) // 60_000)
+    return f"for {count(minutes, 'minute')}" + (f": {one.reason}" if one.reason else "")
 
 
 def _cloud(state: State) -> list[Finding]:

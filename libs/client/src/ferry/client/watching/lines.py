@@ -83,6 +83,15 @@ def event(subject: str, body: bytes) -> Line:
     return Line("event", f"{name}: {rest}" if rest else name, gateway, sensor, subject[:LARGEST], kept, cut)
 
 
+COUNTED = {
+    "delivered": ("delivered", "delivered"),
+    "puts": ("PUT", "PUTs"),
+    "retries": ("retry", "retries"),
+    "dead": ("dead letter", "dead letters"),
+    "expired": ("status expired", "statuses expired"),
+}
+
+
 class Deliveries:
     """What replicas of telemetry have done since their last heartbeat; so many replicas are followed at most."""
 
@@ -106,11 +115,9 @@ class Deliveries:
 
 
 def _difference(before: Presence, now: Presence) -> Line | None:
-    counted = ("delivered", "puts", "retries", "dead", "expired")
-    words = {"puts": "PUTs", "dead": "dead letters"}
     changes = [
-        f"{change} {words.get(name, name)}"
-        for name in counted
+        f"{change} {one if change == 1 else more}"
+        for name, (one, more) in COUNTED.items()
         if (change := getattr(now, name) - getattr(before, name)) > 0
     ]
     if now.breaker != before.breaker:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from ferry.client.cli.terminal import print_table, say
+from ferry.client.cli.terminal import moment, print_table, say
 from ferry.contract.telemetry import Presence, State
 
 LAST = 5
+MOST_PAUSES = 10
 REPLICA: tuple[tuple[str, Callable[[Presence], object]], ...] = (
     ("replica", lambda one: one.replica),
     ("partitions", lambda one: len(one.partitions)),
@@ -29,6 +30,13 @@ def show_delivery(state: State) -> None:
         [tuple(read(one) for _, read in REPLICA) for one in state.replicas],
     )
     _show_troubles(state)
+    for one in state.paused[:MOST_PAUSES]:
+        whose = "/".join(part for part in (one.gateway, one.sensor) if part) or "every gateway"
+        say(f"paused: {whose}, since {moment(one.at)}" + (f": {one.reason}" if one.reason else ""))
+    if len(state.paused) > MOST_PAUSES:
+        say(f"paused: … and {len(state.paused) - MOST_PAUSES} more: `ferry lanes list`")
+    if state.outside:
+        say(f"messages whose subject is in no partition: {state.outside}")
     behind = [part for part in state.partitions if part.lag or part.oldest_age_ms or part.owner is None]
     if behind:
         say()

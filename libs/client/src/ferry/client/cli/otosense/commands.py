@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from ferry.client.bus import Bus
-from ferry.client.cli.pem_files import read_pem_file
+from ferry.client.cli.otosense.pem_files import read_pem_file
 from ferry.client.cli.running import on_bus
 from ferry.client.cli.terminal import (
     as_json,

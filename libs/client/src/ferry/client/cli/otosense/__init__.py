@@ -1,0 +1,1 @@
+"""`ferry otosense`: motor sensors and their certificates."""
