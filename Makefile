@@ -56,8 +56,8 @@ images: env ## build every image, pass the demo through the containers; NATS_IMA
 	@$(BIN)/python scripts/container_demo.py
 
 .PHONY: apiserver
-apiserver: env ## build etcd, kube-apiserver, controllers, scheduler and kwok for tests/deploy (Go; ten minutes, once)
-	@$(BIN)/python scripts/go_tools.py control-plane kwok helm
+apiserver: env ## build etcd, kube-apiserver, controllers, scheduler, kustomize and helm for tests/deploy (Go; ten minutes, once)
+	@$(BIN)/python scripts/go_tools.py control-plane kustomize helm
 
 .PHONY: sbom
 sbom: env ## CycloneDX and licences of every image, into .run/sbom

@@ -40,7 +40,6 @@ TOOLS = {
     for tool in (
         Tool("kustomize", "sigs.k8s.io/kustomize/kustomize/v5", "v5.7.1", any_version=True),
         Tool("helm", "helm.sh/helm/v4/cmd/helm", "v4.3.1", any_version=True),
-        Tool("kwok", "sigs.k8s.io/kwok/cmd/kwok", "v0.8.0"),
         Tool("etcd", "go.etcd.io/etcd/server/v3", "v3.6.16"),
         Tool("kubectl", f"{KUBERNETES_MODULE}/cmd/kubectl", KUBERNETES, any_version=True),
         *(

@@ -1,4 +1,4 @@
-"""A real Kubernetes control plane on loopback: etcd, kube-apiserver; on request controllers, scheduler and nodes.
+"""A real Kubernetes control plane on loopback: etcd, kube-apiserver; on request controllers and scheduler.
 
 The programs come from scripts/go_tools.py. Nothing else of the machine is touched.
 """
@@ -169,47 +169,22 @@ def _api_server(cluster: Cluster, etcd: str) -> None:
 
 
 def start_controllers(cluster: Cluster) -> None:
+    """Nodes are played (`played.Kubelets`), so nothing judges them by their heartbeats."""
     config = str(cluster.kubeconfig)
     pki = cluster.folder / "pki"
-    for name in ("kube-controller-manager", "kube-scheduler"):
-        more = (
-            ("--service-account-private-key-file", f"{pki}/tokens.key", "--root-ca-file", f"{pki}/ca.crt")
-            if name == "kube-controller-manager"
-            else ()
-        )
+    more = {
+        "kube-controller-manager": (
+            *("--service-account-private-key-file", f"{pki}/tokens.key", "--root-ca-file", f"{pki}/ca.crt"),
+            "--controllers=*,-node-lifecycle-controller",
+        ),
+        "kube-scheduler": (),
+    }
+    for name, words in more.items():
         cluster.start(
             name,
             *("--kubeconfig", config, "--authentication-kubeconfig", config),
             *("--authorization-kubeconfig", config, "--bind-address", "127.0.0.1"),
-            *("--secure-port", str(free_port()), "--cert-dir", str(pki), "--leader-elect=false", *more),
-        )
-
-
-def start_nodes(cluster: Cluster, stages: Path, zones: dict[str, str]) -> None:
-    """`zones` by node: kwok plays their kubelets as `stages` says."""
-    cluster.start(
-        "kwok",
-        *("--kubeconfig", str(cluster.kubeconfig), "--config", str(stages)),
-        *("--manage-all-nodes=true", "--node-ip", "127.0.0.1"),
-        *("--server-address", f"127.0.0.1:{free_port()}", "--node-lease-duration-seconds", "40"),
-    )
-    room = {"cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "50Gi"}
-    for node, zone in zones.items():
-        labels = {
-            "kubernetes.io/hostname": node,
-            "topology.kubernetes.io/zone": zone,
-            "kubernetes.io/os": "linux",
-            "kubernetes.io/arch": "amd64",
-        }
-        cluster.apply(
-            [
-                {
-                    "apiVersion": "v1",
-                    "kind": "Node",
-                    "metadata": {"name": node, "labels": labels},
-                    "status": {"allocatable": room, "capacity": room},
-                }
-            ]
+            *("--secure-port", str(free_port()), "--cert-dir", str(pki), "--leader-elect=false", *words),
         )
 
 

@@ -76,3 +76,84 @@ class Played:
         ]
         more: dict[str, Any] = revisions if kind == "StatefulSet" else {"conditions": conditions}
         return {"observedGeneration": generation, **dict.fromkeys(counts, count), **more}
+
+
+NAME = "app.kubernetes.io/name"
+PODS = "/api/v1/namespaces/{}/pods/{}"
+
+
+class Kubelets:
+    """Plays every node: scheduled pods run and are ready at once, a Job's pods succeed, deleted pods are gone."""
+
+    def __init__(self, cluster: Cluster, zones: dict[str, str]) -> None:
+        self.cluster, self.zones, self.stopped = cluster, zones, threading.Event()
+        self.unready: set[str] = set()
+        """Names of workloads whose pods run and are not ready."""
+        self.fewest: dict[str, int] = {}
+        """By workload: the fewest ready pods that were seen since it was put here."""
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        room = {"cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "50Gi"}
+        for node, zone in self.zones.items():
+            labels = {
+                "kubernetes.io/hostname": node,
+                "topology.kubernetes.io/zone": zone,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": "amd64",
+            }
+            conditions = [{"type": "Ready", "status": "True", "reason": "Played"}]
+            status = {"allocatable": room, "capacity": room, "conditions": conditions}
+            made = self.cluster.call(
+                "POST", "/api/v1/nodes", {"metadata": {"name": node, "labels": labels}, "status": status}
+            )
+            assert made.is_success, made.text
+            # the server taints a new node until a controller has seen it ready
+            self.cluster.call("PATCH", f"/api/v1/nodes/{node}", {"spec": {"taints": None}})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self.stopped.wait(0.1):
+            pods = self.cluster.call("GET", "/api/v1/pods").json()["items"]
+            for pod in pods:
+                self._play(pod)
+            for name in self.fewest:
+                ready = sum(
+                    _ready(pod) for pod in pods if pod["metadata"].get("labels", {}).get(NAME) == name
+                )
+                self.fewest[name] = min(self.fewest[name], ready)
+
+    def _play(self, pod: dict[str, Any]) -> None:
+        meta, phase = pod["metadata"], pod["status"].get("phase")
+        path = PODS.format(meta["namespace"], meta["name"])
+        if "deletionTimestamp" in meta:
+            self.cluster.call("DELETE", path, {"gracePeriodSeconds": 0})
+            return
+        if not pod["spec"].get("nodeName") or phase in {"Succeeded", "Failed"}:
+            return
+        if any(one["kind"] == "Job" for one in meta.get("ownerReferences", [])):
+            self.cluster.call("PATCH", f"{path}/status", {"status": {"phase": "Succeeded"}})
+            return
+        ready = meta.get("labels", {}).get(NAME) not in self.unready
+        if phase != "Running" or _ready(pod) != ready:
+            self.cluster.call("PATCH", f"{path}/status", {"status": _running(ready)})
+
+
+def _ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    alive = "deletionTimestamp" not in pod["metadata"]
+    return alive and any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _running(ready: bool) -> dict[str, Any]:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    states = {"PodScheduled": True, "Initialized": True, "ContainersReady": ready, "Ready": ready}
+    conditions = [
+        {"type": type_, "status": str(state), "lastTransitionTime": now} for type_, state in states.items()
+    ]
+    return {"phase": "Running", "startTime": now, "conditions": conditions}
