@@ -95,6 +95,20 @@ async def test_import_then_export_then_plan_shows_no_difference(suite, sandbox, 
     assert "Plan: 0 to register, 0 to change, 0 not declared, 10 unchanged." in text
 
 
+async def test_a_file_without_ids_makes_no_second_fleet_on_a_registry_that_lost_its_bucket(suite, tmp_path):
+    applying = Applying(suite, pattern(tmp_path, 2, 3))
+    await applying.to_the_end()
+    client = await suite.bus.connect()
+    await client.jetstream().purge_stream("KV_ferry-registry")
+    await client.close()
+    code, text = await suite.ferry("apply", str(tmp_path / "fleet.yaml"), "--yes")
+    assert (code, "run `ferry import` first" in text) == (1, True), text
+    assert await applying.writes() == {"201": 2}
+    assert (await suite.ferry("import"))[0] == 0
+    assert (await applying.to_the_end())["same"] == 10
+    assert await applying.writes() == {"201": 2}
+
+
 async def test_what_the_cloud_throttles_is_waited_for(suite, sandbox, tmp_path):
     few = {"match": {"path": "/registerGateway"}, "kind": "status", "status": 429, "retry_after": "1"}
     await sandbox.fault(**few, per_s=10)

@@ -7,6 +7,7 @@ import pytest
 
 from ferry.clouds.errors import UnreachableError
 from ferry.clouds.thingplus.listed import Listed
+from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Gateway
 from ferry.registry.bucket.marker import FilledMarker
 from ferry.registry.imports.filled import Filled
@@ -112,3 +113,37 @@ async def test_the_marker_goes_with_the_bucket(nats_client):
     assert await marker.is_set()
     await nats_client.jetstream().purge_stream("KV_ferry-registry")
     assert not await marker.is_set()
+
+
+async def test_a_new_gateway_is_made_only_where_all_are_registered():
+    world = World(["a"], {"a"})
+    filled = Filled(world, world, world, again_s=0)
+    await filled.require()
+    assert (world.marked, world.looks) == (True, 1)
+    await filled.require()
+    assert world.looks == 1
+
+
+async def test_one_that_the_cloud_has_and_the_bucket_lacks_stops_a_new_one_with_what_to_do():
+    world = World(["a", "b"], {"a"})
+    filled = Filled(world, world, world, again_s=0)
+    with pytest.raises(ProblemError, match="ferry import"):
+        await filled.require()
+    world.known.add("b")
+    await filled.require()
+
+
+async def test_a_cloud_that_is_away_is_asked_again_later():
+    world = World()
+    world.fault = UnreachableError("away", ambiguous=False)
+    with pytest.raises(ProblemError) as refused:
+        await Filled(world, world, world, again_s=0).require()
+    assert refused.value.problem.status == 503
+
+
+async def test_one_that_is_just_being_registered_is_waited_for():
+    world = World(["a"], ())
+    requiring = asyncio.create_task(Filled(world, world, world, again_s=0.05).require())
+    await asyncio.sleep(0.01)
+    world.known.add("a")
+    await requiring

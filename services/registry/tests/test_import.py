@@ -111,6 +111,23 @@ async def test_a_death_at_any_step_forgets_nothing():
         assert await world.bucket.get("_filled") != (None, 0)
 
 
+async def test_a_gateway_is_registered_here_only_with_all_that_belongs_to_it():
+    """Who has every gateway is called filled; a missing sensor is unknown then, and its readings are lost."""
+    died = True
+    for dies in range(100):
+        world = World()
+        for one in a_world().cloud.held.values():
+            world.cloud.add(one)
+        died = await world.dies_at(dies, lambda parts: parts.importing.step(ImportRequest()))
+        here = set(world.registered)
+        for key in [key for key in here if key.startswith("gateways.")]:
+            owner = key.removeprefix("gateways.")
+            assert {one for one in world.cloud.held if one.split(".")[1] == owner} <= here, dies
+        if not died:
+            break
+    assert not died
+
+
 @pytest.mark.parametrize("entity", ["g1", "g1-d", "g1-s0"])
 async def test_that_a_list_lacks_it_is_no_proof(world, entity):
     world.cloud.unlisted.add(entity)

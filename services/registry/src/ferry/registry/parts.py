@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ferry.clouds.thingplus.client import ThingPlus
-from ferry.contract.registry import Device, Gateway, Sensor
+from ferry.contract.registry import Device, Gateway, Noun, Sensor
 from ferry.registry.changes.retire import Retire
 from ferry.registry.changes.update import Update
 from ferry.registry.imports import filled, missing
@@ -56,10 +56,11 @@ def put_together(cloud: ThingPlus, ports: Ports, events: Events) -> Parts:
     sensor = Registrar("sensor", ports.sensors, events, sensor_calls)
     registrars = (gateway, device, sensor)
     account = Account(cloud)
-    made = Ids(ports.lists, ports.reservations, {"gateway": gateway, "device": device, "sensor": sensor})
+    marked = Filled(cloud, ports.marker, ports.lists)
+    states: dict[Noun, ids.States] = {"gateway": gateway, "device": device, "sensor": sensor}
+    made = Ids(ports.lists, ports.reservations, marked, states)
     wanted = Wanted(account, gateway, device, ports.lists)
     gateways = GatewayRegistration(cloud, wanted, registrars)
-    marked = Filled(cloud, ports.marker, ports.lists)
     return Parts(
         account=account,
         ids=made,

@@ -14,8 +14,10 @@ from ferry.clouds.errors import CloudError
 from ferry.clouds.thingplus.listed import Listed
 from ferry.contract.problems import ProblemError
 from ferry.contract.registry import Gateway
+from ferry.registry.problems import of_cloud
 
 PAGE = 1000
+AGAIN_S = 1.0
 LOOK_S = 10.0
 """The marker goes with the bucket: somebody may make the bucket anew while the registry runs."""
 _log = structlog.get_logger(__name__)
@@ -36,19 +38,50 @@ class Lists(Protocol):
 
 class Filled:
     def __init__(
-        self, cloud: Cloud, marker: Marker, lists: Lists, *, page: int = PAGE, look_s: float = LOOK_S
+        self,
+        cloud: Cloud,
+        marker: Marker,
+        lists: Lists,
+        *,
+        page: int = PAGE,
+        look_s: float = LOOK_S,
+        again_s: float = AGAIN_S,
     ) -> None:
         self._cloud = cloud
         self._marker = marker
         self._lists = lists
         self._page = page
         self._look_s = look_s
+        self._again_s = again_s
         self._warned = False
+        self._one_looks = asyncio.Lock()
 
     async def imported(self, listed: set[str]) -> None:
         """After a complete import of the gateways that the cloud lists; one whose parts were refused is not here."""
         if not await self._marker.is_set():
             await self._compare(listed)
+
+    async def require(self) -> None:
+        """Raises ProblemError while the cloud has gateways that this bucket lacks: one asked for may be among them."""
+        async with self._one_looks:
+            try:
+                for wait_s in (
+                    0.0,
+                    self._again_s,
+                ):  # a gateway that is being registered is at the cloud first
+                    await asyncio.sleep(wait_s)
+                    if not await self._marker.is_set():
+                        await self._look()
+                    if await self._marker.is_set():
+                        return
+            except CloudError as error:
+                raise of_cloud("list", error) from None
+        raise ProblemError.of(
+            "not-imported",
+            409,
+            "the cloud has gateways that are not registered here: a new one might be there already",
+            hint="run `ferry import` first, or say the id",
+        )
 
     async def watch(self) -> None:
         """Sets the marker whenever it is missing and the cloud has nothing that the bucket lacks."""

@@ -1,7 +1,7 @@
 """What was registered, changed or deleted through the portal becomes known here, a few gateways a step."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from ferry.clouds.errors import CloudError
@@ -17,7 +17,7 @@ from ferry.contract.registry import (
 )
 from ferry.registry.imports.cursor import Cursor
 from ferry.registry.imports.missing import Missing
-from ferry.registry.imports.notes import adopt
+from ferry.registry.imports.notes import adopt, no_parts
 from ferry.registry.imports.pace import STEP_S, Pace, PausedError
 from ferry.registry.imports.step import Step
 from ferry.registry.problems import of_cloud, unknown
@@ -153,12 +153,16 @@ class Importing:
                 pace.call(self._cloud.devices(gateway.id), first=first),
                 pace.call(self._cloud.sensors(gateway.id), first=first),
             )
-            new_gateways = await self._adopt(step, self._gateway, [gateway])
-            step.gateways += new_gateways  # not in one statement: other gateways count meanwhile
-            new_devices = await self._adopt(step, self._device, devices.items)
-            step.devices += new_devices
-            new_sensors = await self._adopt(step, self._sensor, sensors.items)
-            step.sensors += new_sensors
+
+            async def parts() -> None:
+                # Not in one statement: other gateways count meanwhile.
+                new_devices = await self._adopt(step, self._device, devices.items)
+                step.devices += new_devices
+                new_sensors = await self._adopt(step, self._sensor, sensors.items)
+                step.sensors += new_sensors
+
+            is_new = await _adopted(step, self._gateway, gateway, parts)
+            step.gateways += is_new
             await self._missing.of(step, gateway.id, devices.items, sensors.items)
         except PausedError:
             return False
@@ -173,12 +177,18 @@ class Importing:
     async def _adopt(self, step: Step, registrar: Registrar[E], entities: Sequence[E]) -> int:
         async def one(entity: E) -> bool:
             async with self._writes:
-                try:
-                    return await adopt(registrar, entity)
-                except ProblemError as error:
-                    if error.problem.status >= 500:  # noqa: PLR2004 - HTTP's own
-                        raise
-                    step.unreadable.append(f"{entity.id}: {error.problem.title}")
-                    return False
+                return await _adopted(step, registrar, entity)
 
         return sum(await asyncio.gather(*map(one, entities)))
+
+
+async def _adopted(
+    step: Step, registrar: Registrar[E], entity: E, parts: Callable[[], Awaitable[None]] = no_parts
+) -> bool:
+    try:
+        return await adopt(registrar, entity, parts)
+    except ProblemError as error:
+        if error.problem.status >= 500:  # noqa: PLR2004 - HTTP's own
+            raise
+        step.unreadable.append(f"{entity.id}: {error.problem.title}")
+        return False

@@ -1,6 +1,7 @@
 """What an import writes: an entity as the cloud has it, or that the cloud has it no more."""
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 from ferry.contract.registry import Device, Gateway, Sensor, key_of
@@ -12,17 +13,28 @@ from ferry.registry.registration.registrar import TRIES, Registrar, alike, entit
 E = TypeVar("E", bound=Gateway | Device | Sensor)
 
 
-async def adopt(registrar: Registrar[E], found: E) -> bool:
-    """Takes over what the cloud lists. False when nothing is new. Raises ProblemError."""
+async def no_parts() -> None:
+    """What devices and sensors come with."""
+
+
+async def adopt(registrar: Registrar[E], found: E, parts: Callable[[], Awaitable[None]] = no_parts) -> bool:
+    """Takes over what the cloud lists. False when nothing is new. Raises ProblemError.
+
+    `parts` takes over what belongs to it: after its event, and before its record, so that what is registered here is
+    registered with all that belongs to it.
+    """
     for _ in range(TRIES):
         record, revision = await registrar.get(key_of(found))
         known = entity_of(record)
         if record is not None and known is None and await registrar.find(found) is None:
             return False  # the list is older than the retirement
         if known is not None and (alike(known, found) or _older(found, known)):
+            await parts()
             return False
         entity = found if known is None else cast("E", keep_declared(known, found))
         await registrar.tell("imported" if known is None else "changed", entity)
+        await parts()
+        parts = no_parts
         try:
             await registrar.keep(entity, revision)
         except ConflictError:

@@ -38,6 +38,10 @@ class Reservations(Protocol):
     async def give_up(self, place: Place) -> None: ...
 
 
+class Filled(Protocol):
+    async def require(self) -> None: ...
+
+
 class States(Protocol):
     async def state(self, key: str) -> State | None: ...
 
@@ -45,9 +49,12 @@ class States(Protocol):
 class Ids:
     """Every method raises ProblemError."""
 
-    def __init__(self, lists: Lists, reservations: Reservations, states: Mapping[Noun, States]) -> None:
+    def __init__(
+        self, lists: Lists, reservations: Reservations, filled: Filled, states: Mapping[Noun, States]
+    ) -> None:
         self._lists = lists
         self._reservations = reservations
+        self._filled = filled
         self._states = states
         self._places = asyncio.Semaphore(AT_ONCE)
 
@@ -95,7 +102,11 @@ class Ids:
         raise busy(place.noun, place.name)
 
     async def _registered(self, places: Sequence[Place]) -> list[Entity | None]:
-        return list(map(_one, places, await self._lists.at(places)))
+        """A gateway that is not here may be at the cloud, as long as this bucket lacks some of the fleet."""
+        found = list(map(_one, places, await self._lists.at(places)))
+        if any(one is None and place.noun == "gateway" for one, place in zip(found, places, strict=True)):
+            await self._filled.require()
+        return found
 
 
 def _one(place: Place, found: Sequence[Entity]) -> Entity | None:
