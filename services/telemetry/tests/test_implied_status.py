@@ -1,5 +1,6 @@
 """The `on` that readings imply, against a cloud in memory that has statuses."""
 
+import asyncio
 import json
 
 import pytest
@@ -126,3 +127,11 @@ async def test_who_takes_a_partition_again_asks_what_others_have_sent_meanwhile(
     assert implied.due(taken_again.implied, "g", "s")
     await implied.imply(taken_again.implied, ADDRESS, NOW, None, lambda: None)
     assert cloud.put_values == ["on"]
+
+
+async def test_readings_of_one_moment_ask_the_cloud_once_and_none_of_them_overwrites_what_it_says():
+    cloud = StatusCloud(envelope(200, {"value": "err", "expireAt": NOW + 86_400_000}))
+    _, implied = implied_at(cloud)
+    memory = ImpliedMemory()
+    await asyncio.gather(*(implied.imply(memory, ADDRESS, NOW, None, lambda: None) for _ in range(3)))
+    assert (cloud.asked, cloud.put_values) == (1, [])

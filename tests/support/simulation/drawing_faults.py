@@ -49,7 +49,7 @@ def _of_all(random: Random, span: float) -> Fault:
         kind,
         start,
         end,
-        share=random.choice((1.0, 1.0, 0.5, 0.1)),
+        share=1.0 if kind == "404" else random.choice((1.0, 1.0, 0.5, 0.1)),
         retry_after_s=_retry_after(random, kind),
         slow_s=random.uniform(0.5, 8),
     )

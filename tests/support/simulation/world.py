@@ -32,7 +32,7 @@ class World:
         self.violations: list[str] = []
         self.trace = hashlib.sha256()
         self.events = 0
-        self.status_writes: list[tuple[str, str | None, StatusWrite]] = []
+        self.status_writes: list[tuple[str, str | None, StatusWrite, float]] = []
         self.bus_offset_ms = 0
         self.latest_s = -1e9
         """How close the latest message came to its bound, in s."""
@@ -141,7 +141,7 @@ class World:
 
     def _on_status(self, gateway: str, sensor: str | None, write: StatusWrite) -> None:
         self.note("status", gateway, sensor, write.value, write.expires)
-        self.status_writes.append((gateway, sensor, write))
+        self.status_writes.append((gateway, sensor, write, self.loop.time()))
 
     def _on_dead(self, letter: DeadLetter) -> None:
         self.note("dead", letter.sequence, letter.reason, letter.indexes)

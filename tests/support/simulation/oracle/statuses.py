@@ -15,9 +15,9 @@ Entity = tuple[str, str | None]
 
 
 def judge_statuses(world: "World") -> None:
-    writes: dict[Entity, list[StatusWrite]] = {}
-    for gateway, sensor, write in world.status_writes:
-        writes.setdefault((gateway, sensor), []).append(write)
+    writes: dict[Entity, list[tuple[StatusWrite, float]]] = {}
+    for gateway, sensor, write, at in world.status_writes:
+        writes.setdefault((gateway, sensor), []).append((write, at))
     for entity in sorted({*writes, *world.ledger.statuses}, key=str):
         published = [one for one in world.ledger.statuses.get(entity, []) if one.status is not None]
         _judge_writes(world, entity, writes.get(entity, []), published)
@@ -32,12 +32,12 @@ def _tolerance_ms(world: "World") -> int:
 
 
 def _judge_writes(
-    world: "World", entity: Entity, writes: list[StatusWrite], published: list[Message]
+    world: "World", entity: Entity, writes: list[tuple[StatusWrite, float]], published: list[Message]
 ) -> None:
     newest: Message | None = None
     before: StatusWrite | None = None
-    for write in writes:
-        message = _published_as(world, write, published)
+    for write, at in writes:
+        message = _published_as(world, write, at, published)
         if message is not None and message.status is not None and message.status.sent_at is None:
             message.status.sent_at = write.at
         older = message is not None and newest is not None and message.sequence < newest.sequence
@@ -53,18 +53,19 @@ def _judge_writes(
         before = write
 
 
-def _published_as(world: "World", write: StatusWrite, published: list[Message]) -> Message | None:
-    """The newest publication that this write may be."""
-    for message in reversed(published):
+def _published_as(world: "World", write: StatusWrite, at: float, published: list[Message]) -> Message | None:
+    """The publication that this write may be: the one that ends nearest to it."""
+    tolerance_ms = _tolerance_ms(world)
+    found: Message | None = None
+    nearest = tolerance_ms + 1
+    for message in published:
         status = message.status
-        if (
-            status is not None
-            and status.value == write.value
-            and abs(status.expires_ms - write.expires) <= _tolerance_ms(world)
-            and message.stored_ms <= write.at + _tolerance_ms(world)
-        ):
-            return message
-    return None
+        if status is None or status.value != write.value or message.at > at:
+            continue
+        off_ms = abs(status.expires_ms - write.expires)
+        if off_ms <= tolerance_ms and off_ms <= nearest:
+            found, nearest = message, off_ms
+    return found
 
 
 def _judge_implied(world: "World", entity: Entity, write: StatusWrite, before: StatusWrite | None) -> None:

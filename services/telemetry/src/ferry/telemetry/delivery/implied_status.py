@@ -6,6 +6,7 @@ Only a fresh reading does: what waited through an outage says nothing about now.
 import asyncio
 import contextlib
 import json
+import math
 from collections.abc import Callable
 
 from ferry.clouds.thingplus.paths import status_path
@@ -48,13 +49,14 @@ class ImpliedStatus:
     ) -> None:
         """Sends `on` where nothing forbids it. `own` is the lane of what the entity says itself. Raises LeaseLost."""
         entity = (address.gateway, address.sensor)
-        try:
-            interval_ms = await self._registered.report_interval_ms(address.gateway)
-        except LookupFailed:
-            return
-        if interval_ms is None:
-            return
+        if not self.due(memory, *entity):
+            return  # another reading was quicker
         first = entity not in memory.next_at
+        memory.next_at[entity] = math.inf
+        interval_ms = await self._interval_ms(address.gateway)
+        if interval_ms is None:
+            del memory.next_at[entity]
+            return
         memory.next_at[entity] = self._loop.time() + interval_ms / 1000
         seen_ms = memory.not_on_until_ms.get(entity, 0.0)
         ends_ms = published_ms + VALID_INTERVALS * interval_ms
@@ -71,6 +73,12 @@ class ImpliedStatus:
                 return
         with contextlib.suppress(Expired):
             await self._send_on(address, health, ends_ms, check_lease)
+
+    async def _interval_ms(self, gateway: str) -> int | None:
+        try:
+            return await self._registered.report_interval_ms(gateway)
+        except LookupFailed:
+            return None
 
     def _is_said_otherwise(
         self, seen_ms: float, published_ms: int, interval_ms: int, own: StatusLane | None
