@@ -77,7 +77,7 @@ fleet-life: env ## 5,200 entities from birth to an import on a fresh registry, k
 	FERRY_LIFE_GATEWAYS=100 FERRY_LIFE_SENSORS=49 $(BIN)/pytest tests/e2e/test_fleet_life.py --timeout 1200
 
 .PHONY: bench
-bench: env ## measure the cost of a reading's journey
+bench: env ## measure the cost of a reading
 	$(BIN)/python tests/bench/cost.py
 
 .PHONY: contract

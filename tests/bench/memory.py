@@ -1,4 +1,4 @@
-"""Peak memory of telemetry with all the arrays in hand that its bounds allow: `python tests/bench/memory.py`.
+"""Peak memory of telemetry with all the arrays in flight that its bounds allow: `python tests/bench/memory.py`.
 
 A cloud that answers after 8 s, sensors that send arrays; `smallest` are of readings of the fewest bytes.
 """
@@ -28,7 +28,7 @@ BODIES = {
 
 
 async def peak_mib(folder: Path, kind: str, in_flight_bytes: int) -> float:
-    """Twice what is allowed in hand is published; then 10 s for it to be taken."""
+    """Twice what is allowed in flight is published; then 10 s for it to be taken."""
     async with bus(folder / "bus") as running, sandbox(folder / "sandbox") as cloud:
         await running.lay()
         sensors = await lay_fleet(running, cloud, 20, 10)

@@ -47,7 +47,7 @@ def at_put(before: Strike = nothing, after: Strike = nothing) -> None:
 
 
 def at_word(word: bytes, before: Strike = nothing, after: Strike = nothing) -> None:
-    """A message's fate as it is told to the stream: `+ACK`, `+TERM`. After means that the server has it."""
+    """What the stream is told of a message: `+ACK`, `+TERM`. After means that the server has it."""
     send = Client._send_publish
 
     async def struck(

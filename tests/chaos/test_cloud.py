@@ -1,4 +1,4 @@
-"""A cloud that fails, drops, swallows, throttles and refuses: everything is kept, nothing is buried."""
+"""A cloud that fails, drops, swallows, throttles and refuses: everything is kept, nothing becomes a dead letter."""
 
 import asyncio
 import signal

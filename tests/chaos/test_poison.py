@@ -29,7 +29,7 @@ async def test_one_sensor_for_ever_failing_among_good_ones(tmp_path):
         ring.publisher.ledger.bad_sensors[stuck] = frozenset({"retries_exhausted"})
         await ring.sandbox.fault(match=series_of(stuck), kind="status", status=500)
 
-        async def buried() -> None:
+        async def dead_lettered() -> None:
             await asyncio.sleep(1)
             ring.publisher.retired.add(stuck)
             published = ring.publisher.ledger.acknowledged[stuck]
@@ -41,7 +41,7 @@ async def test_one_sensor_for_ever_failing_among_good_ones(tmp_path):
             await eventually(all_dead, within_s=40, what="the stuck sensor's dead letters")
 
         # The budget runs only while others get through: they go on until it has run out.
-        await publish_while(ring, buried(), per_sensor=4000)
+        await publish_while(ring, dead_lettered(), per_sensor=4000)
         letters = await ring.dead()
         assert {reason for _, reason, _ in letters} == {"retries_exhausted"}
         assert all(f".{stuck[1]}." in subject for subject, _, _ in letters)

@@ -99,9 +99,9 @@ async def test_replicas_killed_exactly_before_and_after_each_step(tmp_path):
         async def kill() -> None:
             for _ in range(max(1, ROUNDS // 3)):
                 chosen = [failing_at(place, ring.random.randint(1, 5)) for place in PLACES]
-                doomed = await asyncio.gather(*map(ring.add_doomed, chosen))
+                dying = await asyncio.gather(*map(ring.add_dying, chosen))
                 async with asyncio.timeout(60):
-                    ends = await asyncio.gather(*(replica.process.child.wait() for replica in doomed))
+                    ends = await asyncio.gather(*(replica.process.child.wait() for replica in dying))
                 assert ends == [-signal.SIGKILL] * len(PLACES)
             await ring.add_replica()
 

@@ -48,10 +48,10 @@ async def two_dead_letters(suite, nats_client, publisher):
     await publisher.jetstream().publish(sensor_series("gateway-0", "gateway-0-sensor-0"), b'{"value":"1"}')
     await publisher.jetstream().publish(sensor_series("elsewhere", "s1"), b"{")
 
-    async def buried():
+    async def dead_lettered():
         return (await nats_client.jetstream().stream_info("FERRY_DEAD")).state.messages == 2
 
-    await eventually(buried, what="two dead letters")
+    await eventually(dead_lettered, what="two dead letters")
     await lay_fleet(suite.bus, suite.sandbox, 1, 1)
     found = await nats_client.jetstream().get_last_msg(
         "FERRY_DEAD", f"{subjects.PREFIX}.dead.unknown_sensor.>"

@@ -1,4 +1,4 @@
-"""One journey through all services under the permissions of production: enough, and no line too many."""
+"""All services once under the permissions of production: enough, and no line too many."""
 
 import asyncio
 import hashlib
@@ -200,7 +200,7 @@ async def credentials_refused(alice, harness, sandbox, sensor):
     await sandbox.post("/admin/credentials", {"tenant": "demo", "password": PASSWORD})
 
 
-async def journey(suite, bus, sandbox, operator, alice, harness, page_of):
+async def everything_once(suite, bus, sandbox, operator, alice, harness, page_of):
     await bus.lay(readings_max_bytes=topology.READINGS.max_bytes + topology.MIB)  # an update
     sensor = await registered(operator)
     await a_dead_letter_replayed_and_discarded(alice, operator)
@@ -247,7 +247,7 @@ async def test_each_service_needs_all_of_its_permissions_and_no_more(
     }
     try:
         await asyncio.gather(*(suite.start(service, quick.get(service)) for service in SERVICES))
-        await journey(suite, bus, sandbox, operator, alice, nats_client, await console.start(suite))
+        await everything_once(suite, bus, sandbox, operator, alice, nats_client, await console.start(suite))
         for running in suite.running:
             assert await running.process.stop() == 0, running.process.text()
     finally:

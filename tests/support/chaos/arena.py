@@ -58,7 +58,7 @@ class Arena:
         self.replicas.append(replica)
         return replica
 
-    async def add_doomed(self, command: list[str]) -> Running:
+    async def add_dying(self, command: list[str]) -> Running:
         """A replica that will kill itself, perhaps before it is ready."""
         self.kills += 1
         return await self.suite.launch("telemetry", {**QUICK, **self.env}, command=command)
@@ -78,7 +78,7 @@ class Arena:
         self.publisher.ledger.bad_messages[subject, body] = frozenset(reasons)
 
     async def drained(self, within_s: float = 60.0) -> None:
-        """Every message of the stream has met its fate."""
+        """Every message of the stream has ended."""
 
         async def empty() -> bool:
             try:

@@ -20,7 +20,7 @@ OUTAGE_S = float(os.environ.get("CHAOS_OUTAGE_S", "1.5"))
 async def publish_while(
     ring: Arena, breaking: Coroutine[Any, Any, None], per_sensor: int = 60, pause_s: float = 0.05
 ) -> Ledger:
-    """Publishes while `breaking` does its work, then waits for every message's fate and asks the oracle."""
+    """Publishes while `breaking` does its work, then waits for every message's end and asks the oracle."""
     publishing = create_task(ring.publisher.run(per_sensor, pause_s))
     await breaking
     ring.publisher.stop()

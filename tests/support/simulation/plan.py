@@ -162,12 +162,12 @@ def _sensor(random: Random, gateway: str, number: int) -> SensorPlan:
     if sensor.bad_value:  # each costs its lane several requests: more than these, and it could never keep up
         sensor.longest_array, sensor.bursts = 5, 0.0
         sensor.period_s = max(sensor.period_s, 10.0)
-    fate = random.random()
-    if fate < 0.06:
+    drawn = random.random()
+    if drawn < 0.06:
         sensor.state = "absent"
         if random.random() < 0.5:
             sensor.registered_at_s = random.uniform(5, 300)
         sensor.period_s = random.choice((0.2, 1.0, 5.0))
-    elif fate < 0.09:
+    elif drawn < 0.09:
         sensor.state = "retired"
     return sensor

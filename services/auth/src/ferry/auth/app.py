@@ -71,7 +71,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await service.cancel_background()  # while the bus is there: a lease is given back
+        await service.cancel_background()  # while the bus is there: a lease is released
 
 
 def _advise(settings: AuthSettings) -> None:

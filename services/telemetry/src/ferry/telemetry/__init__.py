@@ -1,1 +1,1 @@
-"""The journey of a reading: from the stream, in its sensor's order, to the cloud or to the dead letters."""
+"""Readings delivered: from the stream, in its sensor's order, to the cloud or to the dead letters."""

@@ -43,7 +43,7 @@ class Queue(Protocol):
 
 
 class Delivery(Protocol):
-    """A sensor's message, taken from the queue. While it is neither done nor given back, it is in the queue."""
+    """A sensor's message, taken from the queue. While it is neither done nor returned, it is in the queue."""
 
     @property
     def sensor_id(self) -> str: ...

@@ -19,7 +19,7 @@ NO_TOKEN_PAUSE_S = 1.0
 OTHERS_S = 60.0
 """Who got through within this time shows that the cloud is there."""
 DEFER_S = 1.0
-"""A wait from this long on is given back to the lane where memory is short."""
+"""A wait from this long on is left to the lane where memory is short."""
 TOO_MANY_REQUESTS = 429
 
 _OF_THE_READING: dict[Kind, Literal["past_time", "refused", "too_large"]] = {

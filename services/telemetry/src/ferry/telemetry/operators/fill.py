@@ -1,4 +1,4 @@
-"""How full the streams are that must not be: full readings refuse publishers, full dead letters stop the journey."""
+"""How full the streams are that must not be: full readings refuse publishers, full dead letters keep bad messages in the stream."""
 
 import asyncio
 
