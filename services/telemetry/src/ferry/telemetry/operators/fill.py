@@ -1,4 +1,4 @@
-"""How full the streams are that must not be: full readings refuse publishers, full dead letters keep bad messages in the stream."""
+"""How full the streams are: full readings refuse publishers, full dead letters keep bad messages where they are."""
 
 import asyncio
 
