@@ -75,25 +75,30 @@ async def test_the_jobs_exit_codes_and_words(empty_bus):
     assert (code, json.loads(said)) == (0, {"changed": False, "changes": []})
 
 
-@pytest.mark.parametrize(
-    ("arguments", "env", "words"),
-    [
-        (("--partitions", "x"), {}, "FERRY_PARTITIONS (--partitions) cannot be used"),
-        (("--replicas", "9"), {}, "FERRY_REPLICAS"),
-        ((), {"FERRY_DRAIN_S": "nan"}, "FERRY_DRAIN_S"),
-        ((), {"FERRY_READINGS_MAX_BYTES": "1"}, "FERRY_READINGS_MAX_BYTES"),
-        ((), {"FERRY_SECRETS_DIR": "/absent"}, "FERRY_SECRETS_DIR names no folder"),
-        ((), {"FERRY_NATS__TLS_CA_FILE": "/absent"}, "the CA file /absent cannot be read"),
-    ],
-)
-async def test_wrong_settings_are_another_exit_code_than_a_server_that_is_away(
-    empty_bus, arguments, env, words
-):
-    code, said = await job_ends(empty_bus, *arguments, **env)
-    assert (code, words in said) == (2, True), said
-    assert "Traceback" not in said
-    code, said = await job_ends(empty_bus, FERRY_NATS__URL="nats://127.0.0.1:1")
-    assert (code, "no connection to NATS" in said) == (1, True), said
+WRONG = [
+    (("--partitions", "x"), {}, "FERRY_PARTITIONS (--partitions) cannot be used"),
+    (("--replicas", "9"), {}, "FERRY_REPLICAS"),
+    ((), {"FERRY_DRAIN_S": "nan"}, "FERRY_DRAIN_S"),
+    ((), {"FERRY_READINGS_MAX_BYTES": "1"}, "FERRY_READINGS_MAX_BYTES"),
+    ((), {"FERRY_SECRETS_DIR": "/absent"}, "FERRY_SECRETS_DIR names no folder"),
+    ((), {"FERRY_NATS__TLS_CA_FILE": "/absent"}, "the CA file /absent cannot be read"),
+]
+
+
+async def test_wrong_settings_are_another_exit_code_than_a_server_that_is_away(tmp_path):
+    async def ends(number, arguments, env):
+        command = [*python("ferry.client"), "topology", *arguments]
+        seen = {"FERRY_NATS__URL": "nats://127.0.0.1:1", **env}
+        job = await Process.start(f"topology-{number}", command, tmp_path, seen)
+        code = await asyncio.wait_for(job.child.wait(), 60)
+        assert "Traceback" not in job.text()
+        return code, job.text()
+
+    runs = [((), {}), *((arguments, env) for arguments, env, _ in WRONG)]
+    ended = await asyncio.gather(*(ends(number, *one) for number, one in enumerate(runs)))
+    assert (ended[0][0], "no connection to NATS" in ended[0][1]) == (1, True)
+    for (code, said), (_, _, words) in zip(ended[1:], WRONG, strict=True):
+        assert (code, words in said) == (2, True), said
 
 
 async def test_a_user_who_may_not_is_told_at_once_which_right_is_missing(tmp_path):
