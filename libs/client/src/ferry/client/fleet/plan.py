@@ -94,7 +94,8 @@ def _of_this_file(fleet: Fleet, there: Registered, undeclared: Iterable[Entity])
     Parts whose gateway is not registered are what an interrupted registration has left: it is still to come.
     """
     here = {one.id for one in there.gateways if fleet.site_ids is None or one.site_id in fleet.site_ids}
-    return [one for one in undeclared if one.deleted_before is None and (owner_of(one) or one.id) in here]
+    mine = [one for one in undeclared if one.deleted_before is None and (owner_of(one) or one.id) in here]
+    return sorted(mine, key=lambda one: (one.name, one.id))  # random ids are no order for a reader
 
 
 def _differences(one: Wanted, entity: Entity) -> Iterator[tuple[str, Pair]]:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ferry.client.bus import Bus
 from ferry.client.cli.exits import Exit
-from ferry.client.cli.fleet import shown
+from ferry.client.cli.fleet import plain, shown
 from ferry.client.cli.running import in_words, on_bus
 from ferry.client.cli.terminal import as_json, ask_first, console, print_json, print_text, safe, say
 from ferry.client.fleet.apply import applying
@@ -67,7 +67,7 @@ def plan(file: Path, prune: bool, targets: tuple[str, ...], as_json: bool) -> No
     """
     found = _planned(file, targets, as_json)
     if as_json:
-        print_json(shown.plan_as_json(found))
+        print_json(plain.plan(found))
     else:
         shown.show_plan(found, prune=prune)
     sys.exit(Exit.CHANGES if found.plan.does_something(prune=prune) or found.plan.fixed else 0)
@@ -100,7 +100,7 @@ def apply(file: Path, prune: bool, targets: tuple[str, ...], yes: bool, at_once:
             sys.exit(Exit.FAILED)
         done = _apply(found.plan, at_once, prune=prune)
     if as_json:
-        print_json(shown.applied_as_json(found.plan, done))
+        print_json(plain.applied(done, found.plan))
     else:
         shown.show_applied(found.plan, done)
     sys.exit(Exit.FAILED if done.failed or done.skipped or found.plan.fixed else 0)
@@ -162,7 +162,7 @@ def _without_mistakes(work: Callable[[], R], as_json: bool) -> R:
 
 def _fail(error: MistakesError, as_json: bool) -> NoReturn:
     if as_json:
-        print_json(shown.mistakes_as_json(error))
+        print_json(plain.mistakes(error))
     shown.show_mistakes(error)
     sys.exit(Exit.FAILED)
 

@@ -1,46 +1,20 @@
-"""A plan and what came of it, for a person and as JSON."""
+"""A plan, what came of it, and the mistakes of a file, for a person."""
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
 
+from ferry.client.cli.fleet.names import Names
 from ferry.client.cli.terminal import say
 from ferry.client.fleet.apply.applying import Applied
 from ferry.client.fleet.file.mistakes import MistakesError
 from ferry.client.fleet.hints import hints
-from ferry.client.fleet.plan import Change, Plan, Retirement, noun_of
+from ferry.client.fleet.plan import Change, Plan, Retirement
 from ferry.client.fleet.planning import Planned
-from ferry.client.fleet.registered import Entity, owner_of
-from ferry.client.fleet.wanted import Wanted
 from ferry.contract.problems import ProblemError
-from ferry.contract.registry import Sensor
 
 SHOWN = 20
 SHOWN_MISTAKES = 100
 SHOWN_HINTS = 3
-
-
-class Names:
-    """Entities by their names from the gateway on, which `--target` takes."""
-
-    def __init__(self, found: Planned) -> None:
-        self._gateways = {one.id: one.name for one in found.there.gateways}
-        self._devices = {(one.owner, one.id): one.name for one in found.there.devices}
-
-    def of(self, one: Wanted | Entity) -> str:
-        if isinstance(one, Wanted):
-            return one.name if one.parent is None else f"{self.of(one.parent)}/{one.name}"
-        above = []
-        if owner := owner_of(one):
-            above.append(self._gateways.get(owner, owner))
-        if isinstance(one, Sensor):
-            above.append(self.device_of(one))
-        return "/".join([*above, one.name])
-
-    def device_of(self, one: Entity) -> str:
-        """The name of the device that a sensor is on."""
-        device = one.device_id if isinstance(one, Sensor) else ""
-        return self._devices.get((owner_of(one), device), device)
 
 
 def show_mistakes(error: MistakesError) -> None:
@@ -127,69 +101,6 @@ def _show_failed(done: Applied) -> None:
     for words, which in islice(alike.items(), SHOWN):
         more = f" and {len(which) - 1} more" if len(which) > 1 else ""
         say(f"  {which[0]}{more}: {words}", err=True)
-
-
-def plan_as_json(found: Planned) -> dict[str, Any]:
-    plan, names = found.plan, Names(found)
-    return {
-        "create": [
-            {
-                "noun": one.noun,
-                "id": one.id,
-                "path": names.of(one),
-                **_fields(one),
-                "again": one in plan.again,
-            }
-            for one in plan.create
-        ],
-        "change": [_change_as_json(one, names) for one in plan.change],
-        "fixed": [_change_as_json(one, names) for one in plan.fixed],
-        "retire": [
-            {
-                "noun": one.noun,
-                "id": one.entity.id,
-                "path": names.of(one.entity),
-                "devices": one.devices,
-                "sensors": one.sensors,
-            }
-            for one in plan.retire
-        ],
-        "same": len(plan.same),
-    }
-
-
-def applied_as_json(plan: Plan, done: Applied) -> dict[str, Any]:
-    failed = [
-        {
-            "action": one.verb,
-            "noun": one.noun,
-            "id": one.id,
-            "name": one.name,
-            "problem": one.error.problem.model_dump(exclude_none=True),
-        }
-        for one in done.failed
-    ]
-    counts = {
-        "created": done.created,
-        "changed": done.changed,
-        "retired": done.retired,
-        "same": len(plan.same),
-    }
-    return {**counts, "fixed": len(plan.fixed), "skipped": done.skipped, "failed": failed}
-
-
-def mistakes_as_json(error: MistakesError) -> dict[str, Any]:
-    mistakes = [{"line": one.line, "column": one.column, "text": one.text} for one in error.mistakes]
-    return {"file": error.file, "mistakes": mistakes}
-
-
-def _fields(one: Wanted) -> dict[str, object]:
-    return {"name": one.name, **one.fields}
-
-
-def _change_as_json(one: Change, names: Names) -> dict[str, Any]:
-    fields = {name: {"registered": there, "declared": ours} for name, (there, ours) in one.fields.items()}
-    return {"noun": noun_of(one.entity), "id": one.entity.id, "path": names.of(one.entity), "fields": fields}
 
 
 def _changed(change: Change, names: Names) -> str:

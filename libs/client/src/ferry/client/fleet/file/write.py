@@ -53,14 +53,17 @@ def as_csv(fleet: FleetFile) -> str:
     writer.writeheader()
     for row in _rows(_plain(fleet)):
         writer.writerow({column: escaped(str(cell)) for column, cell in row.items()})
-    return "".join(lines)
+    return "".join(lines.rows)
 
 
-class _Lines(list[str]):
+class _Lines:
     """Rows that end in a line feed; a cell is put into quotes for a carriage return too."""
 
+    def __init__(self) -> None:
+        self.rows: list[str] = []
+
     def write(self, row: str) -> None:
-        self.append(row.removesuffix("\r\n") + "\n")
+        self.rows.append(row.removesuffix("\r\n") + "\n")
 
 
 def _rows(fleet: dict[str, Any]) -> Iterator[dict[str, object]]:
