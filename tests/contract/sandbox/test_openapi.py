@@ -14,7 +14,7 @@ from ferry.sandbox.admin import pages
 from ferry.sandbox.app import Sandbox
 
 EXPLAINED = Path(__file__).parent / "schemathesis.toml"
-EXAMPLES = 20
+EXAMPLES = int(os.environ.get("SANDBOX_EXAMPLES", "6"))
 
 
 @pytest.fixture(scope="module")
