@@ -18,7 +18,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
 
-import httpx
+import httpx2
 from container_engine import cpu_s
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -116,8 +116,8 @@ async def measure(place: Place, start: Start, per_put: int, readings: int) -> fl
 
 
 async def puts_of(cloud: str) -> int:
-    async with httpx.AsyncClient(
-        transport=httpx.AsyncHTTPTransport(retries=8)
+    async with httpx2.AsyncClient(
+        transport=httpx2.AsyncHTTPTransport(retries=8)
     ) as client:  # it may still start
         return int((await client.get(cloud)).headers["Served"])
 

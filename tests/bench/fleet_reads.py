@@ -18,7 +18,7 @@ from statistics import median, quantiles
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
 
-import httpx
+import httpx2
 from nats.aio.client import Client
 from pydantic import BaseModel
 
@@ -101,12 +101,12 @@ async def round_of(folder: Path, sensors: int, times: int) -> dict[str, list[flo
             "FERRY_HEALTH__PORT": str(port),
             "FERRY_THINGPLUS__URL": "http://127.0.0.1:9/v2",
         }
-        async with process("registry", python("ferry.registry"), folder, env), httpx.AsyncClient() as http:
+        async with process("registry", python("ferry.registry"), folder, env), httpx2.AsyncClient() as http:
 
             async def ready() -> bool:
                 try:
                     return (await http.get(f"http://127.0.0.1:{port}/readyz")).is_success
-                except httpx.TransportError:
+                except httpx2.TransportError:
                     return False
 
             await eventually(ready, within_s=30, what="the registry")

@@ -5,7 +5,7 @@ import json
 import os
 import random
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -183,7 +183,7 @@ async def test_import_takes_page_after_page_and_leaves_out_what_has_no_safe_id(s
     await client.close()
     sensor = {"reqId": "a.b", "name": "Dotted", "deviceId": "gateway-3-device", "category": "sensor"}
     model = {"type": "temperature", "model": "openApiTemp", "driverName": "openApiSensor"}
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {await bearer(sandbox)}"}) as cloud:
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {await bearer(sandbox)}"}) as cloud:
         answer = await cloud.post(f"{sandbox.thingplus}/gateways/gateway-3/sensors", json={**sensor, **model})
         assert answer.status_code == 201, answer.text
     code, text = await suite.ferry("import", "--json")

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import yaml
 from certificates import chain
@@ -129,7 +129,7 @@ async def exposed(suite, publisher):
     for one in running.values():
         await one.ready()
     running["console"] = (await all_met(suite, publisher)).running
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
 
         async def read():
             return {name: (await client.get(f"{one.health}/metrics")).text for name, one in running.items()}

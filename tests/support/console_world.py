@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 from pydantic import BaseModel, SecretStr
 
 from ferry.console.actions.running import Actions
@@ -149,9 +149,9 @@ class Shown:
     world: World
     watch: Watch
     actions: Actions
-    browser: httpx.AsyncClient
+    browser: httpx2.AsyncClient
 
-    async def sign_in(self, token: str = TOKEN, **headers: str) -> httpx.Response:
+    async def sign_in(self, token: str = TOKEN, **headers: str) -> httpx2.Response:
         return await self.browser.post("/sign-in", data={"token": token}, headers=headers)
 
 
@@ -161,9 +161,9 @@ async def console(world: World, *, address: str = "192.0.2.9", **settings: Any) 
     chosen = PageSettings(**{"tokens": {"anna": SecretStr(TOKEN)}, **settings})
     watch, actions = Watch(world), Actions(world)
     app = application(chosen, world, watch, actions)
-    transport = httpx.ASGITransport(app=app, client=(address, 1))
+    transport = httpx2.ASGITransport(app=app, client=(address, 1))
     headers = {"Origin": ORIGIN}
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers) as browser:
+    async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers) as browser:
         yield Shown(world, watch, actions, browser)
     await actions.close()
     watch.close()

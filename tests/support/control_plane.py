@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import yaml
 from cluster_certificates import Authority
 from go_tools import find
 
 from harness.processes import free_port
 
-logging.getLogger("httpx").setLevel(logging.WARNING)  # `Cluster.call` is used in loops
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # `Cluster.call` is used in loops
 SERVICES = "10.96.0.0/16"
 READY_S = 60
 
@@ -32,7 +32,7 @@ class Cluster:
     folder: Path
     url: str
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    _http: httpx.Client | None = None
+    _http: httpx2.Client | None = None
 
     @property
     def kubeconfig(self) -> Path:
@@ -65,12 +65,12 @@ class Cluster:
         assert "Warning" not in done.stderr, done.stderr
         return done.stdout
 
-    def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    def call(self, method: str, path: str, body: Any = None) -> httpx2.Response:
         """Without kubectl's start, for what is asked over and over. A body of PATCH is a merge patch."""
         if self._http is None:
             context = ssl.create_default_context(cafile=self.folder / "pki" / "ca.crt")
             context.load_cert_chain(self.folder / "pki" / "admin.crt", self.folder / "pki" / "admin.key")
-            self._http = httpx.Client(base_url=self.url, verify=context, timeout=20, trust_env=False)
+            self._http = httpx2.Client(base_url=self.url, verify=context, timeout=20, trust_env=False)
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         return self._http.request(method, path, json=body, headers={"Content-Type": kind})
 

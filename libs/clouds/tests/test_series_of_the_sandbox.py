@@ -2,7 +2,7 @@
 
 from itertools import product
 
-import httpx
+import httpx2
 import pytest
 
 from ferry.clouds.thingplus.series import read_series, series_query
@@ -24,7 +24,7 @@ async def path(sandbox):
         "devices": [{"reqId": "d", "name": "d", "model": "open-api-device-v1.0"}],
         "sensors": [sensor | {"driverName": "openApiSensor", "deviceId": "d"}],
     }
-    async with httpx.AsyncClient(base_url=sandbox.thingplus, headers=headers) as http:
+    async with httpx2.AsyncClient(base_url=sandbox.thingplus, headers=headers) as http:
         made = await http.post("/registerGateway", json={"reqId": "g", "params": params})
         assert made.status_code == 201
         yield http, "/gateways/g/sensors/s/series"

@@ -1,7 +1,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
-import httpx
+import httpx2
 import pytest
 from pydantic import BaseModel, ConfigDict
 
@@ -73,12 +73,12 @@ async def test_health_speaks_before_the_bus_is_there_and_ready_follows_it(bus):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(run())
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
 
         async def status(path: str) -> int:
             try:
                 return (await client.get(url + path)).status_code
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 return 0
 
         async def is_(path: str, code: int) -> bool:

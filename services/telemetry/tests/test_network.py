@@ -1,4 +1,4 @@
-"""pyreqwest goes the way that httpx goes: the same proxies, authorities and words, on real sockets."""
+"""pyreqwest goes the way that httpx2 goes: the same proxies, authorities and words, on real sockets."""
 
 import asyncio
 import datetime as dt

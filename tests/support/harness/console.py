@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from html import unescape
 
-import httpx
+import httpx2
 
 from harness.processes import free_port
 from harness.services import Running, Suite
@@ -21,14 +21,14 @@ class Console:
     running: Running
 
     @asynccontextmanager
-    async def visitor(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def visitor(self) -> AsyncIterator[httpx2.AsyncClient]:
         """Somebody who is not signed in."""
         own = {"Origin": self.url}
-        async with httpx.AsyncClient(base_url=self.url, headers=own, timeout=30) as client:
+        async with httpx2.AsyncClient(base_url=self.url, headers=own, timeout=30) as client:
             yield client
 
     @asynccontextmanager
-    async def anna(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def anna(self) -> AsyncIterator[httpx2.AsyncClient]:
         async with self.visitor() as client:
             answer = await client.post("/sign-in", data={"token": TOKEN})
             assert answer.status_code == 303, answer.text

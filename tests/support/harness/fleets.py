@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from harness.processes import Process, eventually
 from harness.services import FERRY, Suite, bearer
@@ -102,7 +102,7 @@ class Applying:
         """What the cloud itself lists: each gateway, device and sensor, with its owner and name."""
         headers = {"Authorization": f"Bearer {await bearer(self._suite.sandbox)}"}
         params: dict[str, str | int] = {"count": 4000, "embed": "devices,sensors"}
-        async with httpx.AsyncClient(headers=headers, timeout=30) as cloud:
+        async with httpx2.AsyncClient(headers=headers, timeout=30) as cloud:
             answer = await cloud.get(f"{self._suite.sandbox.thingplus}/gateways", params=params)
         found = []
         for gateway in answer.json()["data"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from harness.processes import Process, eventually, process, python
 
@@ -23,7 +23,7 @@ OTOSENSE_CLIENT_SECRET = "demo-secret"
 class Sandbox:
     url: str
     process: Process
-    admin: httpx.AsyncClient
+    admin: httpx2.AsyncClient
 
     @property
     def thingplus(self) -> str:
@@ -92,5 +92,5 @@ async def sandbox(folder: Path, *extra: str) -> AsyncIterator[Sandbox]:
             return None
 
         url = str(await eventually(address, what="the sandbox"))
-        async with httpx.AsyncClient(base_url=url, timeout=30) as admin:
+        async with httpx2.AsyncClient(base_url=url, timeout=30) as admin:
             yield Sandbox(url, started, admin)

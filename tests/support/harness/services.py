@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from ferry.contract import registry, topology
 from harness.bus import Bus, Cluster
@@ -27,13 +27,13 @@ class Running:
     health: str
 
     async def ready(self, within_s: float = 40.0) -> None:
-        async with httpx.AsyncClient() as client:
+        async with httpx2.AsyncClient() as client:
 
             async def answers() -> bool:
                 assert self.process.running, self.process.text()
                 try:
                     return (await client.get(f"{self.health}/readyz")).status_code == 200
-                except httpx.TransportError:
+                except httpx2.TransportError:
                     return False
 
             await eventually(answers, within_s=within_s, what=f"{self.process.name} ready")
@@ -112,7 +112,7 @@ async def lay_fleet(
     laid: list[tuple[str, str]] = []
     client = await bus.connect()
     bucket = await client.jetstream().key_value(topology.REGISTRY.name)
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=30) as cloud:
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=30) as cloud:
         for number in range(gateways):
             gateway = f"gateway-{number}"
             names = [f"{gateway}-sensor-{index}" for index in range(sensors)]
@@ -137,7 +137,7 @@ async def bearer(sandbox: Sandbox) -> str:
         "username": USERNAME,
         "password": hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest(),
     }
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
         answer = await client.post(f"{sandbox.thingplus}/oauth2/token", data=form)
     answer.raise_for_status()
     return str(answer.json()["access_token"])

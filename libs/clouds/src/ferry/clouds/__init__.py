@@ -1,1 +1,1 @@
-"""Typed async clients of the two clouds' HTTP APIs, over httpx."""
+"""Typed async clients of the two clouds' HTTP APIs, over httpx2."""

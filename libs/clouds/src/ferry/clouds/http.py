@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from pydantic import SecretStr
 
 from ferry.clouds.errors import BadAnswerError, CloudError, UnreachableError, refusal
@@ -29,7 +29,7 @@ Measure = Callable[[str, str, int | str, float], None]
 Params = Mapping[str, str | int | Sequence[str]]
 
 # What fails before the request can have been read by anybody.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ def accepted(answer: Answer, *, bearer: SecretStr | None, secrets: Sequence[str]
     """The answer, if it is a 2xx. Raises CloudError's family."""
     if bearer:
         secrets = (*secrets, bearer.get_secret_value())
-    if answer.status >= httpx.codes.BAD_REQUEST:
-        told = isinstance(answer.json, dict | str) or answer.status == httpx.codes.UNAUTHORIZED
+    if answer.status >= httpx2.codes.BAD_REQUEST:
+        told = isinstance(answer.json, dict | str) or answer.status == httpx2.codes.UNAUTHORIZED
         if not told and not is_retryable(answer.status):
             kind = media_type(answer.headers.get("content-type", ""), answer.text.encode(errors="replace"))
             raise BadAnswerError(answer.status, f"{kind}: not the cloud's")
         raise refusal(answer.status, answer.headers, answer.text, bearer=bearer is not None, secrets=secrets)
-    if not httpx.codes.is_success(answer.status):
+    if not httpx2.codes.is_success(answer.status):
         raise BadAnswerError(answer.status, "a redirect, which is not followed")
     return answer
 
@@ -88,14 +88,14 @@ class CloudHttp:
         self._largest = largest
         self._measure = measure or (lambda *_: None)
         tls = network.tls_context()
-        self._client = httpx.AsyncClient(
+        self._client = httpx2.AsyncClient(
             timeout=timeout_s,
             follow_redirects=False,
             trust_env=False,  # its reading of NO_PROXY fails on networks; ours is the hot path's as well
             proxy=_through(proxy, tls) if proxy else None,
             verify=tls,
-            # A cancelled request may leak its pool slot for ever (httpcore#1093): no slot is waited for.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            # No request waits for another one's connection: how many there are is the caller's to bound.
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
             # No compression: a few kilobytes could unpack to gigabytes.
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             # A session's cookie travels where it is put, never by itself.
@@ -187,14 +187,14 @@ class CloudHttp:
                 status, received, text = await self._receive(request)
         except TimeoutError:
             raise UnreachableError(f"not within {self._timeout_s:g} s", ambiguous=True) from None
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, ValueError) as error:
             # Their text may carry what was sent: only what it is recognised as is told.
-            ambiguous = isinstance(error, httpx.HTTPError) and not isinstance(error, _NOT_SENT)
+            ambiguous = isinstance(error, httpx2.HTTPError) and not isinstance(error, _NOT_SENT)
             why = why_no_answer(texts_of(error), host=self._host, proxy=self._proxy)
             raise UnreachableError(why, ambiguous=ambiguous) from None
         return Answer(status, received, text, parse_json(text.encode(errors="replace"))[1])
 
-    async def _receive(self, request: httpx.Request) -> tuple[int, dict[str, str], str]:
+    async def _receive(self, request: httpx2.Request) -> tuple[int, dict[str, str], str]:
         response = await self._client.send(request, stream=True)
         try:
             if response.headers.get("content-encoding", "identity").lower() != "identity":
@@ -210,5 +210,5 @@ class CloudHttp:
         return response.status_code, headers, body.decode(errors="replace")
 
 
-def _through(proxy: Proxy, tls: ssl.SSLContext) -> httpx.Proxy:
-    return httpx.Proxy(proxy.url, ssl_context=tls if proxy.url.startswith("https:") else None)
+def _through(proxy: Proxy, tls: ssl.SSLContext) -> httpx2.Proxy:
+    return httpx2.Proxy(proxy.url, ssl_context=tls if proxy.url.startswith("https:") else None)

@@ -1,4 +1,4 @@
-"""Why there was no answer, in words of ours: httpx, OpenSSL and pyreqwest say it in theirs, which may carry secrets."""
+"""Why there was no answer, in our words: httpx2, OpenSSL and pyreqwest say it in theirs, which may carry secrets."""
 
 import re
 from collections.abc import Iterable, Iterator

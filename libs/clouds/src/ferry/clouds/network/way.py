@@ -1,4 +1,4 @@
-"""The way to clouds as the environment has it, the same for httpx and for pyreqwest."""
+"""The way to clouds as the environment has it, the same for httpx2 and for pyreqwest."""
 
 import ssl
 from collections.abc import Mapping

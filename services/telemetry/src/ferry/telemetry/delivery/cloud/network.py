@@ -19,5 +19,5 @@ def through(builder: ClientBuilder, network: Network, url: str) -> ClientBuilder
 
 
 def why(error: PyreqwestError, host: str = "", proxy: str = "") -> str:
-    """In the words that httpx's failures have."""
+    """In the words that httpx2's failures have."""
     return why_no_answer(texts_of(error), host=host, proxy=proxy)
