@@ -2,12 +2,13 @@
 
 import os
 import re
+import shutil
 import subprocess
 
 import kubernetes_validate
 import pytest
 import yaml
-from chart import helm
+from chart import helm, template, usable_chart
 from flat_permissions import PERMISSIONS, flat
 
 from harness.bus import NATS_SERVER
@@ -147,6 +148,24 @@ def chart(request, tmp_path_factory):
     for name, content in config["data"].items():
         (folder / name).write_text(re.sub(r"/etc/nats-(ca-cert|certs/\w+)/", f"{folder}/", content))
     return objects, folder
+
+
+def test_in_the_release_of_ferry_it_has_the_name_that_ferry_asks(tmp_path):
+    if not CHART:
+        pytest.skip("THE CHART OF NATS WAS NOT RENDERED: FERRY_NATS_CHART=<its folder> does it")
+    chart = usable_chart(tmp_path)
+    shutil.rmtree(chart / "charts" / "nats")
+    shutil.copytree(CHART, chart / "charts" / "nats")
+    values = {"nats": {"enabled": True, **yaml.safe_load((DEPLOY / "helm-values.yaml").read_text())}}
+    (tmp_path / "nats.yaml").write_text(yaml.safe_dump(values))
+    (tmp_path / "permissions.conf").write_text(PERMITTED)
+    given = rf"nats.configMap.merge.data.permissions\.conf={tmp_path / 'permissions.conf'}"
+    objects = template(chart, "--values", str(tmp_path / "nats.yaml"), "--set-file", given)
+    (servers,) = [one for one in objects if one["kind"] == "StatefulSet"]
+    assert servers["metadata"]["name"] == "nats"
+    assert servers["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] == "nats"
+    ports = {one["metadata"]["name"]: one["spec"]["ports"] for one in objects if one["kind"] == "Service"}
+    assert {4222, 8222} <= {port["port"] for port in ports["nats"]}
 
 
 def test_the_real_server_takes_the_charts_configuration(chart):
