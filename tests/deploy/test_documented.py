@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -255,3 +256,32 @@ def test_every_page_that_is_named_is_there():
                 titles = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
                 slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
                 assert anchor[1:] in slugs, f"{page.name}: {anchor}"
+
+
+def test_the_gitops_page_names_what_is_there():
+    text = (DOCS / "gitops.md").read_text()
+    documents = [
+        one
+        for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+        for one in yaml.safe_load_all(block)
+    ]
+    assert {one["kind"] for one in documents} == {"Application", "Kustomization"}
+    paths = set(re.findall(r"path: (?:\./)?(deploy/[\w/-]+)", text))
+    assert {Path(path).name for path in paths} == {"secrets", "topology", "production"}
+    assert all((ROOT / path / "kustomization.yaml").is_file() for path in paths)
+    flux = {one["metadata"]["name"]: one["spec"] for one in documents if one["kind"] == "Kustomization"}
+    assert flux["ferry"]["dependsOn"] == [{"name": "ferry-topology"}], "the job before the services"
+    assert (flux["ferry-topology"]["force"], flux["ferry-topology"]["wait"]) == (True, True)
+
+
+def test_the_compose_page_names_services_and_variables_that_are_there():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    text = (DOCS / "compose.md").read_text()
+    commands = " ".join(re.findall(r"```console\n(.*?)```", text, re.DOTALL))
+    run = re.findall(r"docker compose run --rm ((?:-\S+ \S+ )*)([\w-]+)", commands.replace("--user ", "-u "))
+    assert {name for _, name in run} == {"ferry", "publisher"}
+    assert {"ferry", "publisher", "nats"} <= services.keys()
+    assert (ROOT / "scripts" / "make-env.sh").is_file()
+    documented = (ROOT / ".env.example").read_text()
+    for name in re.findall(r"`(FERRY_\w+)`", text):
+        assert f"{name}=" in documented, name
