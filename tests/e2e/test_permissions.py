@@ -112,8 +112,12 @@ async def shown(page_of, sensor):
         counted = await browser.get("/dead-letters/choose?do=discard")
         await browser.post("/dead-letters/act", data=form_of(counted.text))
 
+        for path in ("/pauses/pause", "/pauses/resume"):
+            told = await browser.post(path, data={**form_of(counted.text), "all": "true"})
+            assert told.headers["location"] == "/", told.text
+
         async def done():
-            return "<td>done</td>" in (await browser.get("/actions")).text
+            return (await browser.get("/actions")).text.count("<td>done</td>") == 3
 
         await eventually(done, what="the action's end")
 

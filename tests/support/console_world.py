@@ -1,5 +1,6 @@
 """The suite as the console sees it, in memory: dead letters, fleet and motor sensors that change when asked to."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -84,6 +85,9 @@ class World:
             subjects.TELEMETRY_STATE_GET: lambda _: self.state,
             subjects.AUTH_STATE_GET: lambda _: self.tokens,
             subjects.TELEMETRY_DEAD_LIST: self._list,
+            subjects.TELEMETRY_DEAD_COUNT: self._count,
+            subjects.TELEMETRY_LANES_PAUSE: self._pause,
+            subjects.TELEMETRY_LANES_RESUME: self._resume,
             subjects.TELEMETRY_DEAD_GET: self._letter,
             subjects.TELEMETRY_DEAD_REPLAY: self._finish,
             subjects.TELEMETRY_DEAD_DISCARD: self._finish,
@@ -124,6 +128,22 @@ class World:
     def _list(self, wanted: telemetry.DeadFilter) -> telemetry.DeadList:
         found, most = self._matching(wanted), min(wanted.limit, self.page)
         return telemetry.DeadList(items=found[:most], next=found[most - 1].id if len(found) > most else None)
+
+    def _count(self, wanted: telemetry.DeadFilter) -> telemetry.DeadCount:
+        found = Counter(one.reason for one in self._matching(wanted))
+        return telemetry.DeadCount(total=found.total(), by_reason=found)
+
+    def _pause(self, asked: telemetry.PauseLanes) -> telemetry.Pauses:
+        pause = telemetry.Pause(gateway=asked.gateway, sensor=asked.sensor, reason=asked.reason, at=1)
+        self.state = self.state.model_copy(update={"paused": [*self.state.paused, pause]})
+        return telemetry.Pauses(items=self.state.paused)
+
+    def _resume(self, asked: telemetry.ResumeLanes) -> telemetry.Pauses:
+        left = [
+            one for one in self.state.paused if (one.gateway, one.sensor) != (asked.gateway, asked.sensor)
+        ]
+        self.state = self.state.model_copy(update={"paused": left})
+        return telemetry.Pauses(items=left)
 
     def _finish(self, choice: telemetry.DeadChoice) -> telemetry.DeadDone:
         if choice.id is not None:

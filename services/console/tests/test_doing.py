@@ -5,6 +5,7 @@ import re
 import pytest
 from console_world import World, console, letter
 
+from ferry.console.pages.dead_letters import VERBS
 from ferry.contract import subjects
 from ferry.contract.console import ActionFinished
 from ferry.contract.problems import ProblemError
@@ -61,7 +62,7 @@ async def test_all_that_match_and_no_others_over_many_requests(verb):
         action = await done(shown, f"do={verb}&gateway=g1")
         assert (action.done, action.expected, action.state) == (50, 50, "done")
         assert {one.gateway for one in shown.world.letters.values()} == {"g0"}
-        subject = {"replay": subjects.TELEMETRY_DEAD_REPLAY, "discard": subjects.TELEMETRY_DEAD_DISCARD}[verb]
+        subject = VERBS[verb]
         assert {asked for asked, _ in shown.world.asked if "dead.re" in asked or "dead.di" in asked} == {
             subject
         }
@@ -185,18 +186,77 @@ async def test_only_so_many_run_at_once_and_the_last_are_remembered():
         from ferry.contract.telemetry import DeadChoice
 
         anna = Person("anna", "token")
-        started = [
-            await shown.actions.start(anna, "discard", DeadChoice(all=True), 0) for _ in range(MOST_AT_ONCE)
-        ]
+
+        async def discard_all():
+            return await shown.actions.start(anna, subjects.TELEMETRY_DEAD_DISCARD, DeadChoice(all=True), 0)
+
+        started = [await discard_all() for _ in range(MOST_AT_ONCE)]
         with pytest.raises(ProblemError, match="run already"):
-            await shown.actions.start(anna, "discard", DeadChoice(all=True), 0)
+            await discard_all()
 
         async def all_ended():
             return all(one.ended_at for one in started)
 
         await eventually(all_ended, what="their end")
         for _ in range(MOST_REMEMBERED + 5):
-            one = await shown.actions.start(anna, "discard", DeadChoice(all=True), 0)
+            one = await discard_all()
             started = [one]
             await eventually(all_ended, what="its end")
         assert len(shown.actions.newest_first()) == MOST_REMEMBERED
+
+
+PAUSES = (
+    ({"all": "true"}, None, None),
+    ({"gateway": "g1"}, "g1", None),
+    ({"gateway": "g1", "sensor": "s1"}, "g1", "s1"),
+)
+
+
+@pytest.mark.parametrize(("which", "gateway", "sensor"), PAUSES)
+async def test_a_pause_is_told_shown_and_resumed(which, gateway, sensor):
+    async with console(World()) as shown:
+        await shown.sign_in()
+        page = (await shown.browser.get("/pauses/choose", params=which)).text
+        await shown.browser.post("/pauses/pause", data={**form_of(page), "reason": "<b>works</b>"})
+        (pause,) = shown.world.state.paused
+        assert (pause.gateway, pause.sensor, pause.reason) == (gateway, sensor, "<b>works</b>")
+        assert [told.subject for _, told in shown.world.told] == [subjects.TELEMETRY_LANES_PAUSE] * 2
+        assert shown.world.told[0][1].who == "anna"
+        overview = (await shown.browser.get("/")).text
+        assert "&lt;b&gt;works" in overview
+        resume = overview.split('action="/pauses/resume">')[1].split("</form>")[0]
+        answer = await shown.browser.post("/pauses/resume", data=form_of(resume))
+        assert (answer.status_code, shown.world.state.paused) == (303, [])
+
+
+@pytest.mark.parametrize("which", [{}, {"sensor": "s1"}, {"gateway": "a.b"}, {"gateway": "g", "all": "true"}])
+async def test_a_pause_of_nothing_that_is_named_does_nothing(which):
+    async with console(World()) as shown:
+        await shown.sign_in()
+        token = form_of(await chosen(shown, "do=replay&reason=refused")) or form_of(
+            (await shown.browser.get("/")).text
+        )
+        for path in ("/pauses/pause", "/pauses/resume"):
+            assert (
+                await shown.browser.post(path, data={**which, "form_token": token["form_token"]})
+            ).status_code == 400
+        assert (shown.world.told, shown.world.state.paused) == ([], [])
+
+
+async def test_a_pause_that_cannot_be_told_or_fails_is_no_silent_one():
+    async with console(World(silent={subjects.TELEMETRY_LANES_PAUSE})) as shown:
+        await shown.sign_in()
+        form = form_of((await shown.browser.get("/pauses/choose?all=true")).text)
+        answer = await shown.browser.post("/pauses/pause", data=form)
+        assert "nobody serves" in (await shown.browser.get(answer.headers["location"])).text
+        shown.world.untold = True
+        assert (await shown.browser.post("/pauses/pause", data=form)).status_code == 503
+
+
+async def test_counts_by_reason_lead_to_their_letters():
+    async with console(World()) as shown:
+        shown.world.add(letter(1), letter(2), letter(3, reason="invalid_body"))
+        await shown.sign_in()
+        text = (await shown.browser.get("/dead-letters")).text
+        assert "refused <strong>2</strong>" in text
+        assert "reason=invalid_body" in text

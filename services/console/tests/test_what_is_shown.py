@@ -11,7 +11,7 @@ from ferry.console.pages.rendering import age, moment, visible
 from ferry.contract import otosense, registry, subjects
 from ferry.contract.auth import AuthState, CloudState
 from ferry.contract.problems import Problem, no_service
-from ferry.contract.telemetry import Failure, PartitionState, Presence
+from ferry.contract.telemetry import Failure, PartitionState, Pause, Presence
 
 NOW_MS = 1_800_000_000_000
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m\x00 &amp; \ud800"
@@ -55,6 +55,8 @@ WRONG = [
     (seen(replica(breaker="open", failures=FAILED)), "stopped", "stopped sending", "503 from a proxy"),
     (seen(replica(breaker="half_open", failures=FAILED)), "failing", "trying whether", "503 from a proxy"),
     (seen(replica(breaker="open", breaker_cause="429")), "stopped", "stopped sending", "429"),
+    (seen(partly(paused=[Pause(at=1, reason="works")])), "stopped", "paused all", "works"),
+    (seen(partly(paused=[Pause(gateway="g", at=1)])), "warning", "paused 1", ""),
     (seen(replica(failing_lanes=3)), "warning", "3 sensors fail", ""),
     (seen(replica(unregistered_lanes=4)), "warning", "4 sensors that publish", ""),
     (seen(replica(dead_letters_unstored=5)), "failing", "5 dead letters cannot be stored", "full"),

@@ -10,9 +10,19 @@ from ferry.console.people.person import Person
 from ferry.console.people.sessions import COOKIE, Sessions
 from ferry.console.settings import PageSettings
 
-PAGES = ("/", "/live", "/dead-letters", "/dead-letters/1", "/dead-letters/1/body", "/dead-letters/choose?do=replay",
-         "/fleet", "/fleet/g1", "/fleet/g1/s1", "/motor-sensors", "/actions", "/actions/x")  # fmt: skip
-CHANGES = ("/dead-letters/act", "/actions/x/stop", "/sign-out")
+PAGES = (
+    *(
+        "/",
+        "/live",
+        "/dead-letters",
+        "/dead-letters/1",
+        "/dead-letters/1/body",
+        "/dead-letters/choose?do=replay",
+    ),
+    *("/fleet", "/fleet/g1", "/fleet/g1/s1", "/motor-sensors", "/pauses/choose?all=true"),
+    *("/actions", "/actions/x"),
+)
+CHANGES = ("/dead-letters/act", "/pauses/pause", "/pauses/resume", "/actions/x/stop", "/sign-out")
 EVERYTHING = {"do": "discard", "until": "1800000000000", "count": "1"}
 PROXY = {"proxies": "192.0.2.0/24, 2001:db8::1", "tokens": {}}
 

@@ -160,6 +160,34 @@ async def test_a_dead_letter_is_replayed_by_mouse(page, suite, publisher):
     assert await page.locator("tbody a").first.inner_text() != id_
 
 
+async def test_a_sensor_is_paused_by_keyboard_and_resumed_by_mouse(page, suite, publisher, shot):
+    delivered = await suite.sandbox.points()
+    await page.goto(f"{page.url.rstrip('/')}/fleet/gateway-1/gateway-1-sensor-1")
+    await page.get_by_role("link", name="Pause").press("Enter")
+    await page.keyboard.type("the motor is being repaired")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#live")).to_contain_text("the motor is being repaired")
+    await shot(page, "paused")
+    await page.emulate_media(color_scheme="dark")
+    await narrow(page)
+    await shot(page, "paused-dark-narrow")
+
+    async def obeyed():  # every replica looks once a second
+        await publish(publisher, "gateway-1-sensor-1", gateway="gateway-1")
+        await asyncio.sleep(0.2)
+        return await suite.sandbox.points()
+
+    seen = [await obeyed() for _ in range(8)]
+    assert seen[-1] == seen[-3] > delivered - 1
+    await page.get_by_role("button", name="Resume").click()
+
+    async def arrived():
+        return await suite.sandbox.points() >= delivered + 8
+
+    await eventually(arrived, within_s=15, what="what waited")
+    await expect(page.locator("#live")).to_contain_text("Nothing. Pause all")
+
+
 async def test_the_fleet_is_a_tree_down_to_a_sensor(page, shot):
     await page.get_by_role("link", name="Fleet").click()
     await page.get_by_role("link", name="gateway-1", exact=True).click()

@@ -67,6 +67,7 @@ ASKED_BY_SERVICES: dict[str, frozenset[str]] = {
         {
             *(subjects.TELEMETRY_STATE_GET, subjects.TELEMETRY_DEAD_LIST, subjects.TELEMETRY_DEAD_GET),
             *(subjects.TELEMETRY_DEAD_REPLAY, subjects.TELEMETRY_DEAD_DISCARD, subjects.AUTH_STATE_GET),
+            *(subjects.TELEMETRY_DEAD_COUNT, subjects.TELEMETRY_LANES_PAUSE, subjects.TELEMETRY_LANES_RESUME),
             *(
                 subjects.REGISTRY_GATEWAYS_LIST,
                 subjects.REGISTRY_GATEWAYS_GET,

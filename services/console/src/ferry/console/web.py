@@ -20,6 +20,7 @@ from ferry.console.pages.done import Done
 from ferry.console.pages.fleet import Fleet
 from ferry.console.pages.motor_sensors import MotorSensors
 from ferry.console.pages.overview import Overview
+from ferry.console.pages.pauses import PausePages
 from ferry.console.pages.rendering import page
 from ferry.console.pages.sign_in import SignIn
 from ferry.console.people.guard import Guard
@@ -34,7 +35,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def application(settings: PageSettings, bus: Bus, watch: Watch, actions: Actions) -> ASGIApp:
     sessions = Sessions(settings)
-    sign_in, overview, fleet = SignIn(settings, sessions), Overview(watch), Fleet(bus)
+    sign_in, overview, fleet = SignIn(settings, sessions), Overview(watch), Fleet(bus, watch)
+    pauses = PausePages(watch, actions)
     letters, done, motors = DeadLetters(bus, actions), Done(actions), MotorSensors(bus)
     routes = [
         _get("/sign-in", sign_in.show),
@@ -51,6 +53,9 @@ def application(settings: PageSettings, bus: Bus, watch: Watch, actions: Actions
         _get("/fleet/{gateway}", fleet.gateway),
         _get("/fleet/{gateway}/{sensor}", fleet.sensor),
         _get("/motor-sensors", motors.list),
+        _get("/pauses/choose", pauses.choose),
+        _post("/pauses/pause", pauses.pause),
+        _post("/pauses/resume", pauses.resume),
         _get("/actions", done.list),
         _get("/actions/{id}", done.show),
         _post("/actions/{id}/stop", done.stop),

@@ -1,18 +1,19 @@
 """One thing that a person asked for, done request by request."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from ferry.console.people.person import Person
 from ferry.contract import subjects
 from ferry.contract.console import ActionFinished, ActionStarted
-from ferry.contract.telemetry import DeadChoice
+from ferry.contract.model import Request
 
-Verb = Literal["replay", "discard"]
-SUBJECTS: dict[Verb, str] = {
-    "replay": subjects.TELEMETRY_DEAD_REPLAY,
-    "discard": subjects.TELEMETRY_DEAD_DISCARD,
+TITLES = {
+    subjects.TELEMETRY_DEAD_REPLAY: "Replay dead letters",
+    subjects.TELEMETRY_DEAD_DISCARD: "Discard dead letters",
+    subjects.TELEMETRY_LANES_PAUSE: "Pause",
+    subjects.TELEMETRY_LANES_RESUME: "Resume",
 }
+SHOWN = ("id", "reason", "gateway", "sensor", "all")
 
 
 @dataclass(slots=True)
@@ -21,8 +22,8 @@ class Action:
 
     id: str
     person: Person
-    verb: Verb
-    choice: DeadChoice
+    subject: str
+    request: Request
     expected: int
     started_at: int
     done: int = 0
@@ -32,8 +33,14 @@ class Action:
     problem: str | None = None
 
     @property
-    def subject(self) -> str:
-        return SUBJECTS[self.verb]
+    def title(self) -> str:
+        return TITLES[self.subject]
+
+    @property
+    def which(self) -> dict[str, object]:
+        """What of the request a person would name."""
+        asked = self.request.model_dump()
+        return {name: asked[name] for name in SHOWN if asked.get(name) not in {None, False, ""}}
 
     @property
     def state(self) -> str:
@@ -47,7 +54,7 @@ class Action:
             who=self.person.name,
             signed_in_by=self.person.by,
             subject=self.subject,
-            request=self.choice.model_dump(mode="json", exclude_none=True),
+            request=self.request.model_dump(mode="json", exclude_none=True),
         )
 
     def finished(self) -> ActionFinished:

@@ -4,12 +4,15 @@ import asyncio
 import time
 import uuid
 from collections import OrderedDict
+from collections.abc import Coroutine
 
 import structlog
+from pydantic import BaseModel
 
-from ferry.console.actions.action import Action, Verb
+from ferry.console.actions.action import Action
 from ferry.console.bus import LONGEST_ASK_S, Bus
 from ferry.console.people.person import Person
+from ferry.contract.model import Request
 from ferry.contract.problems import ProblemError
 from ferry.contract.telemetry import DeadChoice, DeadDone
 
@@ -33,19 +36,36 @@ class Actions:
     def find(self, id_: str) -> Action | None:
         return self._remembered.get(id_)
 
-    async def start(self, person: Person, verb: Verb, choice: DeadChoice, expected: int) -> Action:
-        """Raises ProblemError: nothing is done that could not be told, nor beside many others."""
+    async def start(self, person: Person, subject: str, choice: DeadChoice, expected: int) -> Action:
+        """Replays or discards in the background. Raises ProblemError: nothing is done that could not be told."""
         if len(self._tasks) >= MOST_AT_ONCE:
             hint = "wait until one has ended, or stop one"
             raise ProblemError.of("busy", 429, f"{MOST_AT_ONCE} actions run already", hint=hint)
-        action = Action(uuid.uuid4().hex, person, verb, choice, expected, _now())
-        await self._bus.tell("started", action.started())
-        _log.info("action.started", id=action.id, who=person.name, by=person.by, subject=action.subject)
-        self._remembered[action.id] = action
-        self._forget_oldest()
-        task = asyncio.create_task(self._run(action), name=f"action-{action.id}")
+        action = await self._begun(person, subject, choice, expected)
+        task = asyncio.create_task(
+            self._run(action, self._each_request(action, choice)), name=f"action-{action.id}"
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return action
+
+    async def once(self, person: Person, subject: str, request: Request, answer: type[BaseModel]) -> Action:
+        """One request, to its end. Raises ProblemError where it could not be told."""
+
+        async def ask() -> None:
+            await self._bus.ask(subject, request, answer, timeout_s=LONGEST_ASK_S)
+            action.done = 1
+
+        action = await self._begun(person, subject, request, 1)
+        await self._run(action, ask())
+        return action
+
+    async def _begun(self, person: Person, subject: str, request: Request, expected: int) -> Action:
+        action = Action(uuid.uuid4().hex, person, subject, request, expected, _now())
+        await self._bus.tell("started", action.started())
+        _log.info("action.started", id=action.id, who=person.name, by=person.by, subject=subject)
+        self._remembered[action.id] = action
+        self._forget_oldest()
         return action
 
     async def close(self) -> None:
@@ -57,9 +77,9 @@ class Actions:
             for task in late:
                 task.cancel()
 
-    async def _run(self, action: Action) -> None:
+    async def _run(self, action: Action, work: Coroutine[None, None, None]) -> None:
         try:
-            await self._each_request(action)
+            await work
         except ProblemError as error:
             action.problem = str(error)
         except Exception as error:  # noqa: BLE001 - the event must say how it ended, whatever it was
@@ -72,14 +92,13 @@ class Actions:
         except ProblemError as error:
             _log.warning("event.lost", noun="action", verb="finished", id=action.id, why=str(error))
 
-    async def _each_request(self, action: Action) -> None:
-        after: int | None = action.choice.after
+    async def _each_request(self, action: Action, choice: DeadChoice) -> None:
+        after: int | None = choice.after
         while after is not None:
             if action.stopping:
                 action.problem = "it was stopped"
                 return
-            choice = action.choice.model_copy(update={"after": after})
-            answer = await self._patiently(action, choice)
+            answer = await self._patiently(action, choice.model_copy(update={"after": after}))
             action.done += answer.done
             action.failed += answer.failed
             after = answer.next

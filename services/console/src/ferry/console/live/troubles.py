@@ -39,11 +39,23 @@ def _telemetry(seen: Snapshot) -> Iterator[Trouble]:
             "stopped", "Telemetry does not answer: readings wait in the stream.", why, "Look at its log."
         )
         return
+    yield from _paused(seen.state)
     yield from _breakers(seen.state, seen.unix_ms)
     yield from _lanes(seen.state)
     yield from _owners(seen.state)
     yield from _ages(seen.state)
     yield from _dead(seen.state)
+
+
+def _paused(state: State) -> Iterator[Trouble]:
+    if any(pause.gateway is None for pause in state.paused):
+        reason = next(pause.reason for pause in state.paused if pause.gateway is None)
+        yield Trouble(
+            "stopped", "An operator has paused all that is sent to Thing+.", reason, "Resume it below."
+        )
+    elif state.paused:
+        what = f"Operators have paused {len(state.paused)} gateways or sensors."
+        yield Trouble("warning", what, "", "They are listed below.")
 
 
 def _breakers(state: State, now_ms: int) -> Iterator[Trouble]:

@@ -1,28 +1,28 @@
 """Dead letters: listed, looked at, counted, and then replayed or discarded."""
 
+import asyncio
 import time
-from typing import Any, get_args
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ferry.console.actions.action import Verb
 from ferry.console.actions.running import Actions
 from ferry.console.bus import Bus
 from ferry.console.pages.rendering import page
 from ferry.contract import subjects
 from ferry.contract.dead import Reason
 from ferry.contract.problems import ProblemError
-from ferry.contract.telemetry import DeadChoice, DeadFilter, DeadId, DeadLetter, DeadList
+from ferry.contract.telemetry import DeadChoice, DeadCount, DeadFilter, DeadId, DeadLetter, DeadList
 
 PAGE = 50
-COUNTED_AT_ONCE = 1000
-COUNT_S = 8.0
-"""A count that is not done by then is said to be at least so many."""
-LOOK_S = 4.0
+AT_ONCE = 1000
+"""Dead letters of one request."""
+LOOK_S, COUNT_S = 4.0, 20.0
 SHOWN_BODY = 64 * 1024
 """Characters of a body on a page; the whole of it can be saved."""
 FILTERS = ("reason", "gateway", "sensor")
+VERBS = {"replay": subjects.TELEMETRY_DEAD_REPLAY, "discard": subjects.TELEMETRY_DEAD_DISCARD}
 
 
 class DeadLetters:
@@ -33,13 +33,10 @@ class DeadLetters:
     async def list(self, request: Request) -> Response:
         chosen = _filters(request.query_params)
         wanted = DeadFilter.model_validate({**chosen, "after": _after(request), "limit": PAGE})
-        found = await self._page(wanted)
-        shown: dict[str, Any] = {
-            "chosen": chosen,
-            "found": found,
-            "after": wanted.after,
-            "reasons": list(Reason),
-        }
+        everywhere = {name: chosen[name] for name in chosen if name != "reason"}
+        found, counted = await asyncio.gather(self._page(wanted), self._counted(everywhere))
+        shown: dict[str, Any] = {"chosen": chosen, "found": found, "after": wanted.after}
+        shown |= {"counted": counted, "everywhere": everywhere, "reasons": [one.value for one in Reason]}
         return page(request, "dead_letters.html", **shown)
 
     async def show(self, request: Request) -> Response:
@@ -70,22 +67,27 @@ class DeadLetters:
                 more=False,
                 fields={"id": letter.id},
             )
-        chosen: dict[str, Any] = {**_filters(request.query_params), "until": int(time.time() * 1000)}
-        count, more = await self._count(DeadFilter.model_validate({**chosen, "limit": COUNTED_AT_ONCE}))
-        return page(request, "choose.html", verb=verb, letter=None, count=count, more=more, fields=chosen)
+        chosen: dict[str, Any] = {**_filters(request.query_params)}
+        counted = await self._count(chosen)
+        fields = {**chosen, "until": int(time.time() * 1000)}
+        shown: dict[str, Any] = {
+            "verb": verb,
+            "letter": None,
+            "count": counted.total,
+            "more": not counted.complete,
+        }
+        return page(request, "choose.html", **shown, fields=fields)
 
     async def act(self, request: Request) -> Response:
         form = request.state.form
         given = {name: form[name] for name in ("id", "until", *FILTERS) if form.get(name)}
         everything = "id" not in given and not any(name in given for name in FILTERS)
-        choice = DeadChoice.model_validate(
-            {**given, "all": everything, "limit": COUNTED_AT_ONCE}, strict=False
-        )
+        choice = DeadChoice.model_validate({**given, "all": everything, "limit": AT_ONCE}, strict=False)
         if choice.id is None and choice.until is None:
             raise ProblemError.of("not-counted", 400, "count first", hint="go back to the dead letters")
         expected = int(form["count"]) if form.get("count", "").isdecimal() else 0
-        verb = _verb(form.get("do", ""))
-        action = await self._actions.start(request.state.session.person, verb, choice, expected)
+        subject = VERBS[_verb(form.get("do", ""))]
+        action = await self._actions.start(request.state.session.person, subject, choice, expected)
         return RedirectResponse(f"/actions/{action.id}", 303)
 
     async def _letter(self, request: Request) -> DeadLetter:
@@ -102,17 +104,17 @@ class DeadLetters:
             found = await self._bus.ask(subjects.TELEMETRY_DEAD_LIST, rest, DeadList)
         return found
 
-    async def _count(self, wanted: DeadFilter) -> tuple[int, bool]:
-        """How many match, and whether there may be more."""
-        count, ends = 0, time.monotonic() + COUNT_S
-        while True:
-            found = await self._bus.ask(subjects.TELEMETRY_DEAD_LIST, wanted, DeadList)
-            count += len(found.items)
-            if found.next is None:
-                return count, False
-            if time.monotonic() >= ends:
-                return count, True
-            wanted = wanted.model_copy(update={"after": found.next})
+    async def _count(self, chosen: dict[str, Any]) -> DeadCount:
+        return await self._bus.ask(
+            subjects.TELEMETRY_DEAD_COUNT, DeadFilter.model_validate(chosen), DeadCount, timeout_s=COUNT_S
+        )
+
+    async def _counted(self, chosen: dict[str, Any]) -> DeadCount | None:
+        """None where it is not answered: the list is of use without it."""
+        try:
+            return await self._count(chosen)
+        except ProblemError:
+            return None
 
 
 def _filters(given: Any) -> dict[str, str]:
@@ -124,9 +126,7 @@ def _after(request: Request) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 - fits int64
 
 
-def _verb(text: str) -> Verb:
-    verbs: tuple[Verb, ...] = get_args(Verb)
-    for verb in verbs:
-        if verb == text:
-            return verb
+def _verb(text: str) -> str:
+    if text in VERBS:
+        return text
     raise ProblemError.of("invalid-request", 400, "dead letters are replayed or discarded", field="do")

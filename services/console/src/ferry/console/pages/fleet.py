@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ferry.console.bus import Bus
+from ferry.console.live.watch import Watch
+from ferry.console.pages.pauses import pause_of
 from ferry.console.pages.rendering import page
 from ferry.contract import subjects
 from ferry.contract.problems import Problem, ProblemError
@@ -26,8 +28,9 @@ GATEWAYS, DEVICES, SENSORS, LETTERS = 50, 500, 100, 20
 
 
 class Fleet:
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, watch: Watch) -> None:
         self._bus = bus
+        self._watch = watch
 
     async def list(self, request: Request) -> Response:
         if found := request.query_params.get("gateway", "").strip():
@@ -51,6 +54,7 @@ class Fleet:
         for sensor in sensors.items:
             branches.setdefault(sensor.device_id, []).append(sensor)
         shown: dict[str, Any] = {"gateway": gateway, "names": names, "branches": branches}
+        shown["pause"] = pause_of((await self._watch.now()).state, id_)
         shown |= {"more_devices": devices.next, "next": sensors.next, "after": sensors_page.after}
         return page(request, "gateway.html", **shown)
 
@@ -59,7 +63,8 @@ class Fleet:
         asked = OwnedId.model_validate({"owner": owner, "id": id_})
         sensor = await self._bus.ask(subjects.REGISTRY_SENSORS_GET, asked, Sensor)
         letters, problem = await self._letters(owner, id_)
-        return page(request, "sensor.html", sensor=sensor, letters=letters, problem=problem)
+        pause = pause_of((await self._watch.now()).state, owner, id_)
+        return page(request, "sensor.html", sensor=sensor, letters=letters, problem=problem, pause=pause)
 
     async def _letters(self, gateway: str, sensor: str) -> tuple[DeadList | None, Problem | None]:
         """The page is of use without them."""

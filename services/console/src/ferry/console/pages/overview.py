@@ -11,6 +11,7 @@ from ferry.console.live.snapshot import Snapshot
 from ferry.console.live.troubles import troubles
 from ferry.console.live.watch import Watch
 from ferry.console.pages.rendering import fragment, page
+from ferry.console.people.person import Session
 
 STREAM_S = 900.0
 """A stream of events ends by then; the browser asks again, and has to be signed in still."""
@@ -21,28 +22,37 @@ class Overview:
         self._watch = watch
 
     async def show(self, request: Request) -> Response:
-        return page(request, "overview.html", live=self._live(await self._watch.now()))
+        live = self._live(await self._watch.now(), request.state.session)
+        return page(request, "overview.html", live=live)
 
-    async def stream(self, _: Request) -> Response:
+    async def stream(self, request: Request) -> Response:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            self._events(request.state.session), media_type="text/event-stream", headers=headers
+        )
 
-    async def _events(self) -> AsyncIterator[str]:
+    async def _events(self, session: Session) -> AsyncIterator[str]:
         ends = time.monotonic() + STREAM_S
         with self._watch.watching() as admitted:
             if not admitted:
                 yield "retry: 30000\n\n"
                 return
             async for seen in self._watch.snapshots():
-                yield event(self._live(seen))
+                yield event(self._live(seen, session))
                 if time.monotonic() >= ends:
                     return
 
-    def _live(self, seen: Snapshot) -> str:
+    def _live(self, seen: Snapshot, session: Session) -> str:
         state = seen.state
         ages = [part.oldest_age_ms for part in state.partitions if part.oldest_age_ms] if state else []
         busy = [p for p in state.partitions if p.lag or p.oldest_age_ms or p.owner is None] if state else []
-        shown = {"seen": seen, "troubles": troubles(seen), "oldest_ms": max(ages, default=0), "busy": busy}
+        shown = {
+            "session": session,
+            "seen": seen,
+            "troubles": troubles(seen),
+            "oldest_ms": max(ages, default=0),
+            "busy": busy,
+        }
         return fragment("_overview.html", **shown, plot=self._plot())
 
     def _plot(self) -> Plot | None:
