@@ -80,6 +80,10 @@ fleet-life: env ## 5,200 entities from birth to an import on a fresh registry, k
 bench: env ## measure the cost of a reading
 	$(BIN)/python tests/bench/cost.py
 
+.PHONY: recipes
+recipes: env ## docs/recipes.md in Go, Node, Java, Rust, a browser; Modelina on the contract (minutes, once: then cached)
+	FERRY_RECIPES=1 $(BIN)/pytest tests/recipes tests/contract/document -rs
+
 .PHONY: contract
 contract: env ## write docs/asyncapi.json and the tables of docs/contract.md from libs/contract
 	$(BIN)/python scripts/contract_docs.py
