@@ -20,7 +20,7 @@ from harness.fleets import Applying
 GATEWAYS = int(os.environ.get("FERRY_LIFE_GATEWAYS", "6"))
 SENSORS = int(os.environ.get("FERRY_LIFE_SENSORS", "5"))
 SMALL = GATEWAYS < 20
-LATENCY_MS, AT_ONCE = (150, 2) if SMALL else (20, 16)
+LATENCY_MS, AT_ONCE = (200, 1) if SMALL else (20, 16)
 A_TENTH = max(1, round(SENSORS / 10))
 """Of a gateway's sensors are renamed, and then moved."""
 A_TWELFTH = max(1, SENSORS // 12)
