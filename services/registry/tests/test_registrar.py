@@ -70,6 +70,13 @@ async def test_409_for_an_id_that_is_used_elsewhere_says_so(world):
     assert KEY not in world.registered
 
 
+async def test_an_id_of_another_account_says_so(world):
+    world.cloud.fault = RefusedError(403, "ACCESSGROUP_DENY", "not yours")
+    problem = await refused(world)
+    assert problem.type.endswith("not-yours")
+    assert "leave the id out" in (problem.hint or "")
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(403, "not-yours"), (471, "plan-full"), (404, "not-found"), (400, "refused")]
 )

@@ -9,7 +9,8 @@ REFUSALS = {
     409: ("id-taken", "the id of this {noun} is in use somewhere else at Thing+"),
     471: ("plan-full", "the Thing+ plan has no room for more"),
 }
-HINTS = {409: "ids are unique over all of Thing+: leave the id out and one is made, or choose another"}
+_UNIQUE = "ids are unique over all of Thing+: leave the id out and one is made, or choose another"
+HINTS = {403: _UNIQUE, 409: _UNIQUE}
 
 
 def refused(noun: str, error: RefusedError) -> ProblemError:
