@@ -84,6 +84,10 @@ bench: env ## measure the cost of a reading
 recipes: env ## docs/recipes.md in Go, Node, Java, Rust, a browser; Modelina on the contract (minutes, once: then cached)
 	FERRY_RECIPES=1 $(BIN)/pytest tests/recipes tests/contract/document -rs
 
+.PHONY: contract-page
+contract-page: env ## the contract as one HTML page, .run/contract.html (Node)
+	@$(BIN)/python scripts/contract_page.py
+
 .PHONY: contract
 contract: env ## write docs/asyncapi.json and the tables of docs/contract.md from libs/contract
 	$(BIN)/python scripts/contract_docs.py

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import contract_page
 import node_tools
 import pytest
+from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[2] / "docs" / "asyncapi.json"
@@ -64,6 +66,26 @@ def test_modelina_makes_types_with_names_that_compile(language, tmp_path):
         return
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@OPT_IN
+@pytest.mark.timeout(400)
+def test_the_page_shows_every_subject(tmp_path):
+    try:
+        page = contract_page.build(tmp_path / "contract.html")
+    except node_tools.NoNodeError as error:
+        pytest.skip(f"AsyncAPI's component is not here: {error}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=needed("chromium"), args=["--headless", "--no-sandbox"]
+        )
+        opened = browser.new_page()
+        opened.goto(page.as_uri())
+        opened.wait_for_selector("text=ferry.v1.registry.sites.list", state="attached", timeout=60_000)
+        shown = opened.content()
+        browser.close()
+    addresses = {channel["address"] for channel in json.loads(DOCUMENT.read_text())["channels"].values()}
+    assert [address for address in addresses if address and address not in shown] == []
 
 
 def needed(program):
