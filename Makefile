@@ -76,6 +76,10 @@ chaos: env ## the promise under fire, the long form: ROUNDS=50 (half an hour and
 fleet-life: env ## 5,200 entities from birth to an import on a fresh registry, killed at each step; two minutes
 	FERRY_LIFE_GATEWAYS=100 FERRY_LIFE_SENSORS=49 $(BIN)/pytest tests/e2e/test_fleet_life.py --timeout 1200
 
+.PHONY: simulate
+simulate: env ## telemetry in worlds drawn from seeds: SEEDS=5000, FIRST=0 (several seconds a seed and processor)
+	$(BIN)/python scripts/simulate.py --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
+
 .PHONY: bench
 bench: env ## measure the cost of a reading
 	$(BIN)/python tests/bench/cost.py

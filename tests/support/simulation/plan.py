@@ -93,12 +93,12 @@ def draw(seed: int) -> Plan:
     from simulation.drawing_faults import draw_faults
 
     random = Random(seed)
-    gateways = [_gateway(random, number) for number in range(random.randint(1, 5))]
+    gateways = [_gateway(random, number) for number in range(random.randint(1, 4))]
     plan = Plan(
         seed=seed,
         settings=_settings(random),
         replicas=random.choice((1, 2, 2, 3)),
-        partitions=random.choice((1, 2, 4, 6)),
+        partitions=random.choice((1, 2, 2, 4)),
         gateways=gateways,
         latency_s=random.choice((0.005, 0.02, 0.05, 0.2)),
         bus_latency_s=random.choice((0.0005, 0.002, 0.01)),
@@ -107,7 +107,7 @@ def draw(seed: int) -> Plan:
         numbers=random.random() < 0.5,
         texts_as_times=random.random() < 0.3,
         largest=random.choice((10, 100, 1000, 1000)),
-        traffic_s=random.choice((10, 20, 25)) * MINUTE,
+        traffic_s=random.choice((15, 25, 30)) * MINUTE,
     )
     plan.faults = draw_faults(random, plan)
     return plan
@@ -137,7 +137,7 @@ def _settings(random: Random) -> TelemetrySettings:
 
 def _gateway(random: Random, number: int) -> GatewayPlan:
     name = f"g{number}"
-    sensors = [_sensor(random, name, one) for one in range(random.choice((1, 3, 6, 10)))]
+    sensors = [_sensor(random, name, one) for one in range(random.choice((1, 2, 4, 8)))]
     says = random.choice((None, None, 45.0, 120.0))
     return GatewayPlan(name, random.choice((60_000, 300_000)), sensors, says)
 
@@ -147,10 +147,10 @@ def _sensor(random: Random, gateway: str, number: int) -> SensorPlan:
         gateway,
         f"s{number}",
         random.choices(("timed", "untimed", "mixed"), (5, 3, 1))[0],
-        random.choice((1.0, 5.0, 10.0, 30.0, 60.0)),
+        random.choice((2.0, 10.0, 20.0, 30.0, 60.0)),
     )
     sensor.array = random.choice((0.0, 0.0, 0.1, 0.5))
-    sensor.longest_array = random.choice((5, 30, 300))
+    sensor.longest_array = random.choice((5, 20, 100))
     sensor.rubbish = random.choice((0.0, 0.0, 0.0, 0.05))
     sensor.bad_value = random.choice((0.0, 0.0, 0.0, 0.05, 0.3))
     sensor.same_time = random.choice((0.0, 0.0, 0.1))
@@ -158,7 +158,7 @@ def _sensor(random: Random, gateway: str, number: int) -> SensorPlan:
     sensor.clock_steps = random.choice((0.0, 0.0, 0.0, 0.01))
     sensor.status_period_s = random.choice((None, None, None, 20.0, 90.0))
     sensor.bursts = random.choice((0.0, 0.0, 0.005))
-    sensor.longest_burst = random.choice((20, 200))
+    sensor.longest_burst = random.choice((20, 100))
     if sensor.bad_value:  # each costs its lane several requests: more than these, and it could never keep up
         sensor.longest_array, sensor.bursts = 5, 0.0
         sensor.period_s = max(sensor.period_s, 10.0)
@@ -167,7 +167,7 @@ def _sensor(random: Random, gateway: str, number: int) -> SensorPlan:
         sensor.state = "absent"
         if random.random() < 0.5:
             sensor.registered_at_s = random.uniform(5, 300)
-        sensor.period_s = random.choice((0.2, 1.0, 5.0))
+        sensor.period_s = random.choice((0.5, 2.0, 5.0))
     elif drawn < 0.09:
         sensor.state = "retired"
     return sensor

@@ -59,12 +59,21 @@ class Excuses:
             last_end = max(last_end, end)
             if not (fault.of_all and fault.share == 1.0):
                 failing_s += min(end, at) - start
-            # a wiped cloud says of everybody that it is gone: that proves nothing
-            if not fault.of_all and end + SLACK_S >= message.at:
+            # a wiped cloud says of everybody that it is gone: that proves nothing, unless it knows others still
+            if (not fault.of_all or self._knows_others(fault)) and end + SLACK_S >= message.at:
                 found |= kind.at_once
         if failing_s >= self._budget_s * 0.8 and last_end + SLACK_S >= message.at:
             found |= PERSISTENT
         return found
+
+    def _knows_others(self, fault: Fault) -> bool:
+        """While it says 404 to most, it refuses the readings of some: so it has their sensors."""
+        return fault.kind == "404" and any(
+            one.kind in ("400", "200_with_400", "413")
+            and one.start_s < fault.end_s
+            and one.end_s > fault.start_s
+            for one in self._world.plan.faults
+        )
 
     def _registration(self, message: Message, at: float) -> set[str]:
         sensor = self.sensor(message.gateway, message.sensor)

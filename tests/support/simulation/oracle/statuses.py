@@ -38,8 +38,6 @@ def _judge_writes(
     before: StatusWrite | None = None
     for write, at in writes:
         message = _published_as(world, write, at, published)
-        if message is not None and message.status is not None and message.status.sent_at is None:
-            message.status.sent_at = write.at
         older = message is not None and newest is not None and message.sequence < newest.sequence
         if message is None or (older and write.value == "on"):
             _judge_implied(world, entity, write, before)
@@ -54,17 +52,16 @@ def _judge_writes(
 
 
 def _published_as(world: "World", write: StatusWrite, at: float, published: list[Message]) -> Message | None:
-    """The publication that this write may be: the one that ends nearest to it."""
+    """The newest publication that this write may be; each that it may be counts as sent."""
     tolerance_ms = _tolerance_ms(world)
     found: Message | None = None
-    nearest = tolerance_ms + 1
     for message in published:
         status = message.status
         if status is None or status.value != write.value or message.at > at:
             continue
-        off_ms = abs(status.expires_ms - write.expires)
-        if off_ms <= tolerance_ms and off_ms <= nearest:
-            found, nearest = message, off_ms
+        if abs(status.expires_ms - write.expires) <= tolerance_ms:
+            found = message
+            status.sent_at = status.sent_at or write.at
     return found
 
 
