@@ -1,5 +1,6 @@
 """A lane's readings against a cloud in memory: what each answer does to them."""
 
+import asyncio
 import json
 from contextlib import nullcontext
 
@@ -273,3 +274,17 @@ async def test_a_lane_that_must_wait_gives_up_its_memory_where_memory_is_short(b
     with pytest.raises(Deferred):
         await bench.send(1, 2)
     assert (bench.settled, bench.lane.health.failing) == ([], True)
+
+
+async def test_the_time_that_an_outage_lasts_is_not_taken_from_a_lanes_budget():
+    bench = Bench(budget_s=0.25)
+    bench.lane.health.failing = True
+    bench.gate.breaker = Breaker(9, 9, 9)
+    bench.gate.pause(9, "an outage")
+    bench.cloud.answers = [envelope(503)]
+    sending = asyncio.create_task(bench.send(1))
+    await asyncio.sleep(0.3)
+    bench.gate.limiter.in_use += 1
+    bench.gate.leave_good("another")  # its request was on its way
+    await sending
+    assert bench.dead == []

@@ -89,7 +89,8 @@ class Plan:
         return [sensor for gateway in self.gateways for sensor in gateway.sensors]
 
 
-def draw(seed: int) -> Plan:
+def draw(seed: int, traffic_s: float | None = None) -> Plan:
+    """`traffic_s` instead of the drawn length, in s: the same faults come sooner after one another."""
     from simulation.drawing_faults import draw_faults
 
     random = Random(seed)
@@ -109,6 +110,7 @@ def draw(seed: int) -> Plan:
         largest=random.choice((10, 100, 1000, 1000)),
         traffic_s=random.choice((15, 25, 30)) * MINUTE,
     )
+    plan.traffic_s = traffic_s or plan.traffic_s
     plan.faults = draw_faults(random, plan)
     return plan
 

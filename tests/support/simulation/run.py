@@ -37,10 +37,10 @@ class Result:
     events: int
 
 
-def simulate(seed: int, plan: Plan | None = None) -> Result:
+def simulate(seed: int, traffic_s: float | None = None) -> Result:
     """Runs alone in its thread: module-level `random` is seeded, and logs are listened to."""
     began = process_time()
-    chosen = plan or draw(seed)
+    chosen = draw(seed, traffic_s)
     state = random.getstate()
     random.seed(seed)
     gc.disable()

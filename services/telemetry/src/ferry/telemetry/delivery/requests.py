@@ -66,7 +66,9 @@ class Requests:
             failing = health.failing
             if failing and not self.gate.open and self._is_crowded_for(health.gateway):
                 return Outcome("deferred", wait_s=OPEN_BACK_OFF_S)
+            asked = self._loop.time()
             await self.gate.enter(health.gateway, failing=failing)
+            since += self._loop.time() - asked  # an outage is not taken from the lane's budget
             health.attempts += 1
             try:
                 check_lease()
