@@ -6,7 +6,9 @@
 import json
 import os
 import re
+import shutil
 from collections import defaultdict
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -16,7 +18,7 @@ from certificates import chain
 
 from ferry.contract import subjects
 from harness import console
-from harness.processes import eventually
+from harness.processes import eventually, free_port, process
 from harness.services import lay_fleet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,3 +182,62 @@ async def test_dashboards_alerts_and_docs_name_what_is_there(exposed):
     if os.environ.get("FERRY_WRITE_DOCS"):
         DOCS.write_text(made)
     assert DOCS.read_text() == made, "run FERRY_WRITE_DOCS=1 .venv/bin/pytest tests/e2e/test_signals.py"
+
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ferry" / "prometheus"
+PROMETHEUS = shutil.which("prometheus", path=f"{os.environ['PATH']}:{CACHE}/usr/bin")
+
+
+@asynccontextmanager
+async def prometheus(folder, targets):
+    """Debian's, with our alerts, whose waiting is cut to a second."""
+    port = free_port()
+    alerts = yaml.safe_load((FOLDER / "alerts.yml").read_text())
+    for rule in alerts["groups"][0]["rules"]:
+        rule["for"] = "1s"
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["alerts.yml"],
+        "scrape_configs": [{"job_name": "ferry", "static_configs": [{"targets": targets}]}],
+    }
+    (folder / "alerts.yml").write_text(yaml.safe_dump(alerts))
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    command = [str(PROMETHEUS), "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
+    async with process("prometheus", command, folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.skipif(
+    PROMETHEUS is None, reason="NO PROMETHEUS HERE: no alert was seen firing (scripts/ci-tools.sh)"
+)
+async def test_prometheus_scrapes_a_running_service_and_an_alert_fires_when_it_is_gone(suite, tmp_path):
+    auth = await suite.start("auth")
+    async with (
+        prometheus(tmp_path, [auth.health.removeprefix("http://")]) as url,
+        httpx2.AsyncClient(base_url=url) as client,
+    ):
+
+        async def absent():
+            """Whose absence is told now; nobody's until Prometheus is ready."""
+            try:
+                answer = await client.get("/api/v1/alerts")
+            except httpx2.TransportError:
+                return set()
+            alerts = answer.json()["data"]["alerts"] if answer.status_code == httpx2.codes.OK else []
+            return {
+                one["labels"]["service_name"]
+                for one in alerts
+                if one["labels"]["alertname"] == "FerryServiceAbsent" and one["state"] == "firing"
+            }
+
+        async def all_but_auth():
+            return await absent() == {f"ferry-{name}" for name in SERVICES} - {"ferry-auth"}
+
+        await eventually(all_but_auth, within_s=30, what="an alert for what is not there, and none for auth")
+        await auth.process.stop()
+
+        async def auth_too():
+            return "ferry-auth" in await absent()
+
+        await eventually(auth_too, within_s=30, what="the alert for auth")
