@@ -28,7 +28,9 @@ async def lay(bus, sensors, letters):
     client = await bus.connect()
     jetstream = client.jetstream(timeout=30)
     bucket = f"$KV.{topology.REGISTRY.name}."
-    put = [(bucket + registry.gateway_key(GATEWAY), record(gateway_record(GATEWAY)), None)]
+    put: list[tuple[str, bytes, dict[str, str] | None]] = [
+        (bucket + registry.gateway_key(GATEWAY), record(gateway_record(GATEWAY)), None)
+    ]
     for number in range(sensors):
         name = f"sensor-{number}"
         put.append((bucket + registry.sensor_key(GATEWAY, name), record(sensor_record(GATEWAY, name)), None))
