@@ -2,29 +2,42 @@
 
 import json
 import signal
+from contextlib import AsyncExitStack
+
+import pytest
 
 from ferry.contract import subjects
 from harness.nats_config import password
-from harness.processes import Process, eventually
+from harness.processes import eventually, process
 from harness.services import FERRY, lay_fleet
 
 QUICK = {"FERRY_TELEMETRY__UNKNOWN_GRACE_S": "0.2", "FERRY_TELEMETRY__EARLIEST_TIME_MS": "0"}
 
 
-def lines(process):
-    text = process.text()
+@pytest.fixture
+async def watch(tmp_path):
+    """Starts `ferry watch`; all are ended with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(name, env, *arguments):
+            command = [str(FERRY), "watch", *arguments]
+            return await stack.enter_async_context(process(name, command, tmp_path, env))
+
+        yield start
+
+
+def lines(seen):
+    text = seen.text()
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines() if line.startswith("{")]
 
 
-async def test_what_passes_is_shown_and_ctrl_c_ends_it(suite, bus, nats_client, publisher):
+async def test_what_passes_is_shown_and_ctrl_c_ends_it(watch, suite, bus, nats_client, publisher):
     await suite.start("auth")
     await suite.start("telemetry", QUICK)
     await lay_fleet(bus, suite.sandbox, 1, 1)
     env = bus.env("operator")
-    everything = await Process.start("watch-all", [str(FERRY), "watch", "--json"], suite.folder, env)
-    one = await Process.start(
-        "watch-one", [str(FERRY), "watch", "--json", "--gateway", "elsewhere"], suite.folder, env
-    )
+    everything = await watch("watch-all", env, "--json")
+    one = await watch("watch-one", env, "--json", "--gateway", "elsewhere")
     number = 0
 
     async def listening():
@@ -53,29 +66,28 @@ async def test_what_passes_is_shown_and_ctrl_c_ends_it(suite, bus, nats_client, 
     assert {line["gateway"] for line in lines(one)} == {"elsewhere"}
     assert {line["kind"] for line in lines(one)} >= {"reading"}
     assert "\x1b" not in everything.text() + one.text()
-    for process in (everything, one):
-        assert await process.stop(signal.SIGINT) == 130
-        assert "Traceback" not in process.text()
+    for seen in (everything, one):
+        assert await seen.stop(signal.SIGINT) == 130
+        assert "Traceback" not in seen.text()
 
 
-async def test_it_goes_on_when_the_bus_is_there_again_and_says_so(tmp_path, bus, nats_client):
-    command = [str(FERRY), "watch", "--only", "events"]
-    watch = await Process.start("watch", command, tmp_path, bus.env("operator"))
+async def test_it_goes_on_when_the_bus_is_there_again_and_says_so(watch, bus, nats_client):
+    seen = await watch("watch", bus.env("operator"), "--only", "events")
 
     async def listening():
         await nats_client.publish(subjects.event("registry", "gateway", "changed"), b'{"id":"\xff"}')
-        return "registry gateway changed" in watch.text()
+        return "registry gateway changed" in seen.text()
 
     await eventually(listening, within_s=40, what="a line")
     await bus.process.kill()
-    await eventually(lambda: said(watch, "the connection is lost"), what="the loss said")
+    await eventually(lambda: said(seen, "the connection is lost"), what="the loss said")
     await bus.restart()
-    await eventually(lambda: said(watch, "connected again"), within_s=20, what="the return said")
-    assert await watch.stop(signal.SIGINT) == 130
+    await eventually(lambda: said(seen, "connected again"), within_s=20, what="the return said")
+    assert await seen.stop(signal.SIGINT) == 130
 
 
-async def said(process, words):
-    return words in process.text()
+async def said(seen, words):
+    return words in seen.text()
 
 
 async def test_who_may_see_nothing_is_told(tmp_path):
@@ -87,7 +99,7 @@ async def test_who_may_see_nothing_is_told(tmp_path):
             "FERRY_NATS__USER": "console",
             "FERRY_NATS__PASSWORD": password("console"),
         }
-        watch = await Process.start("watch", [str(FERRY), "watch"], tmp_path, env)
-        assert await watch.child.wait() == 1
-        assert "user 'console' may not subscribe to ferry.v1." in watch.text()
-        assert "Traceback" not in watch.text()
+        async with process("watch", [str(FERRY), "watch"], tmp_path, env) as seen:
+            assert await seen.child.wait() == 1
+        assert "user 'console' may not subscribe to ferry.v1." in seen.text()
+        assert "Traceback" not in seen.text()
