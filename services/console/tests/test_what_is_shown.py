@@ -56,7 +56,7 @@ WRONG = [
     (seen(replica(breaker="half_open", failures=FAILED)), "failing", "trying whether", "503 from a proxy"),
     (seen(replica(breaker="open", breaker_cause="429")), "stopped", "stopped sending", "429"),
     (seen(partly(paused=[Pause(at=1, reason="works")])), "stopped", "paused all", "works"),
-    (seen(partly(paused=[Pause(gateway="g", at=1)])), "warning", "paused 1", ""),
+    (seen(partly(paused=[Pause(gateway="g", at=1)])), "warning", "Paused by operators: 1", ""),
     (seen(replica(failing_lanes=3)), "warning", "3 sensors fail", ""),
     (seen(replica(unregistered_lanes=4)), "warning", "4 sensors that publish", ""),
     (seen(replica(dead_letters_unstored=5)), "failing", "5 dead letters cannot be stored", "full"),

@@ -54,7 +54,7 @@ def _paused(state: State) -> Iterator[Trouble]:
             "stopped", "An operator has paused all that is sent to Thing+.", reason, "Resume it below."
         )
     elif state.paused:
-        what = f"Operators have paused {len(state.paused)} gateways or sensors."
+        what = f"Paused by operators: {len(state.paused)}, of gateways and sensors."
         yield Trouble("warning", what, "", "They are listed below.")
 
 
