@@ -88,6 +88,10 @@ bench: env ## measure the cost of a reading
 recipes: env ## docs/recipes.md in Go, Node, Java, Rust, a browser; Modelina on the contract (minutes, once: then cached)
 	FERRY_RECIPES=1 $(BIN)/pytest tests/recipes tests/contract/document -rs
 
+.PHONY: contract-release
+contract-release: contract ## with a release: its document is what later changes are compared with
+	cp docs/asyncapi.json docs/asyncapi.released.json
+
 .PHONY: contract-page
 contract-page: env ## the contract as one HTML page, .run/contract.html (Node)
 	@$(BIN)/python scripts/contract_page.py

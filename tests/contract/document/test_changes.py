@@ -171,3 +171,12 @@ def test_a_schema_may_get_another_name():
     new = json.loads(text)
     new["components"]["schemas"]["Gw"] = new["components"]["schemas"].pop("Gateway")
     assert incompatible(OLD, new) == []
+
+
+def test_this_contract_breaks_nothing_that_the_last_release_promised():
+    released = json.loads((DOCS / "asyncapi.released.json").read_text("utf-8"))
+    found = incompatible(released, OLD)
+    assert found == [], (
+        "a program that was written for the last release would trip over this: make it a new field or subject, or "
+        "`ferry.v2.`. Only with a release: `make contract-release` makes this document the one to compare with"
+    )
