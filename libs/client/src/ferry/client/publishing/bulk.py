@@ -13,6 +13,8 @@ from ferry.contract import subjects
 
 MOST_UNCONFIRMED = 20_000
 """Readings: about 2 MB of JSON."""
+MOST_MESSAGES = 4_000
+"""Several windows of them: with one reading a sensor each is a task, and more tasks only wait."""
 MOST_FAILURES = 100
 
 
@@ -31,6 +33,7 @@ class Bulk:
         self._headers = headers
         self._tasks: set[asyncio.Task[None]] = set()
         self._unconfirmed = 0
+        self._room = asyncio.Event()
         self._failures: list[Failure] = []
         self._failed = 0
         self.confirmed = 0
@@ -50,8 +53,9 @@ class Bulk:
                 task.add_done_callback(self._tasks.discard)
                 self._unconfirmed += len(entry.parts)
         await asyncio.sleep(0)
-        while self._unconfirmed > MOST_UNCONFIRMED and self._tasks:
-            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        while self._is_full and self._tasks:
+            self._room.clear()
+            await self._room.wait()
         if self._failures:
             await self.finish()
 
@@ -102,3 +106,9 @@ class Bulk:
             self.messages += 1
         finally:
             self._unconfirmed -= count
+            if not self._is_full:
+                self._room.set()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._unconfirmed > MOST_UNCONFIRMED or len(self._tasks) > MOST_MESSAGES

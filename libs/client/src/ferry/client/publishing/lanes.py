@@ -8,6 +8,7 @@ import random
 
 from ferry.client.errors import FerryError
 from ferry.client.publishing.ports import Batch, Store, Stream
+from ferry.client.publishing.window import Window
 
 FIRST_WAIT_S = 0.05
 LONGEST_WAIT_S = 2.0
@@ -18,7 +19,7 @@ class Lanes:
         """`window`: how many messages may be unconfirmed at a time."""
         self._stream = stream
         self._store = store
-        self._window = asyncio.Semaphore(window)
+        self._window = Window(window)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._woken: set[str] = set()
         self.trouble: FerryError | None = None
