@@ -1,6 +1,7 @@
 """What a person does here: counted first, told before it is done, and to its end."""
 
 import re
+import time
 
 import pytest
 from console_world import World, console, letter
@@ -73,7 +74,7 @@ async def test_what_died_after_the_count_is_left_alone():
         shown.world.add(letter(1))
         await shown.sign_in()
         form = form_of(await chosen(shown, "do=discard"))
-        shown.world.add(letter(2, dead_at=int(form["until"]) + 1))
+        shown.world.add(letter(2, dead_at=int(time.time() * 1000) + 1))
         await shown.browser.post("/dead-letters/act", data=form)
 
         async def gone():
