@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import itertools
-import json
 import logging
 import random
 import time
@@ -14,7 +13,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from ferry.client.connection import Denial, denial, open_client
-from ferry.client.errors import FerryError, NotConfirmedError, NotConnectedError, NotStoredError, RefusedError
+from ferry.client.errors import FerryError, NotConnectedError, NotStoredError, RefusedError
+from ferry.client.publishing.acknowledgements import sequence_of, unconfirmed
 from ferry.client.publishing.ports import Headers
 from ferry.client.settings import NatsSettings
 
@@ -24,8 +24,6 @@ SWEEP_S = 0.25
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 2.0
 NO_RESPONDERS = "503"
-TOO_LARGE = 10054
-"""JetStream's error code (server/errors.json): message size exceeds maximum allowed."""
 _log = logging.getLogger("ferry.client")
 
 
@@ -93,7 +91,7 @@ class NatsStream:
                 hint="publish fewer at a time",
             ) from None
         except (nats.errors.Error, OSError) as error:
-            raise _unconfirmed(str(error) or type(error).__name__) from None
+            raise unconfirmed(str(error) or type(error).__name__) from None
         finally:
             self._waiting.pop(number, None)
 
@@ -138,7 +136,7 @@ class NatsStream:
         self._trouble = NotConnectedError.saying(why)
         _log.warning("%s; connecting again", why)
         for publish in self._waiting.values():
-            _fail(publish, _unconfirmed(why))
+            _fail(publish, unconfirmed(why))
 
     def _noticed(self, error: Exception) -> None:
         found = denial(error)
@@ -163,7 +161,7 @@ class NatsStream:
             )
             return
         try:
-            sequence = _sequence(message.data)
+            sequence = sequence_of(message.data)
         except FerryError as error:
             publish.answer.set_exception(error)
         else:
@@ -177,34 +175,9 @@ class NatsStream:
             for publish in list(self._waiting.values()):
                 if publish.deadline > now:
                     break
-                _fail(publish, _unconfirmed(f"no acknowledgement within {self._ack_s:g} s"))
+                _fail(publish, unconfirmed(f"no acknowledgement within {self._ack_s:g} s"))
 
 
 def _fail(publish: _Publish, error: FerryError) -> None:
     if not publish.answer.done():
         publish.answer.set_exception(error)
-
-
-def _unconfirmed(why: str) -> NotConfirmedError:
-    return NotConfirmedError.saying(
-        "no acknowledgement from the stream",
-        detail=why,
-        hint="it may have been stored all the same: publish it again",
-    )
-
-
-def _sequence(body: bytes) -> int:
-    """Of a PubAck (ADR-2). Raises FerryError for a refusal, and for what is no PubAck."""
-    try:
-        answer = json.loads(body)
-        refusal = answer.get("error")
-        if refusal is None:
-            return int(answer["seq"])
-        words, code = str(refusal.get("description") or refusal), refusal.get("err_code")
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise _unconfirmed("the answer is no acknowledgement of a stream") from None
-    if code == TOO_LARGE:
-        raise RefusedError.saying("the stream refuses a reading of this size", detail=words)
-    raise NotStoredError.saying(
-        "the stream did not take it", detail=words, hint="is it full? `ferry doctor` shows its fill"
-    )
