@@ -15,7 +15,7 @@ from ferry.client.errors import (
 )
 from ferry.client.ferry import Ferry, Receipt
 from ferry.client.publishing.bulk import Published
-from ferry.client.publishing.spool import SpoolState
+from ferry.client.publishing.spool_file import SpoolState
 from ferry.client.settings import NatsSettings
 from ferry.contract.readings import Reading, Status
 

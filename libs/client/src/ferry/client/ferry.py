@@ -16,7 +16,8 @@ from ferry.client.publishing.memory import Memory
 from ferry.client.publishing.nats_stream import NatsStream
 from ferry.client.publishing.ports import Entry, Store, Stream
 from ferry.client.publishing.rows import Reader, chunks
-from ferry.client.publishing.spool import Spool, SpoolState
+from ferry.client.publishing.spool import Spool
+from ferry.client.publishing.spool_file import SpoolState
 from ferry.client.publishing.trace import trace_headers
 from ferry.client.publishing.values import Clock
 from ferry.client.settings import NatsSettings

@@ -11,7 +11,7 @@ from ferry.client.errors import FerryError
 from ferry.client.ferry import Receipt
 from ferry.client.publishing.bulk import Published
 from ferry.client.publishing.rows import Reader, chunks
-from ferry.client.publishing.spool import SpoolState
+from ferry.client.publishing.spool_file import SpoolState
 from ferry.client.settings import NatsSettings
 
 R = TypeVar("R")

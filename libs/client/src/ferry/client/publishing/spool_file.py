@@ -1,0 +1,182 @@
+"""The spool's SQLite file: bounded in pages, fsynced, and left alone when it is another program's."""
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferry.client.errors import FerryError, SpoolError, SpoolFullError
+from ferry.client.publishing.ports import Entry
+
+PAGE = 4096
+APPLICATION_ID = 0x46455252
+"""`FERR` in the file's header: another program's database is not written to."""
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries(id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL,
+    parts BLOB NOT NULL, lengths TEXT NOT NULL, headers TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS by_subject ON entries(subject, id);
+CREATE TABLE IF NOT EXISTS refused(id INTEGER PRIMARY KEY, subject TEXT NOT NULL, parts BLOB NOT NULL,
+    why TEXT NOT NULL, at INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolState:
+    """`waiting` and `refused` count entries, one a call; `oldest_at` in Unix ms."""
+
+    waiting: int
+    refused: int
+    used_bytes: int
+    max_bytes: int
+    oldest_at: int | None
+
+
+@dataclass(slots=True)
+class Spooled(Entry):
+    id: int = 0
+
+
+class SpoolFile:
+    """The SQLite side. Every method runs in the spool's one thread."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path = path
+        self._max_pages = max_bytes // PAGE
+        self._opened: sqlite3.Connection | None = None
+        self.fill = 0.0
+
+    def open(self) -> list[str]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            db = sqlite3.connect(self._path, isolation_level=None, timeout=1, check_same_thread=False)
+            self._opened = db
+            self._check()
+            for pragma in (
+                *("locking_mode=EXCLUSIVE", f"page_size={PAGE}", "journal_mode=WAL", "synchronous=FULL"),
+                *(f"application_id={APPLICATION_ID}", f"max_page_count={self._max_pages}"),
+                *("wal_autocheckpoint=256", f"journal_size_limit={256 * PAGE}"),
+            ):
+                db.execute(f"PRAGMA {pragma}")
+            db.executescript(SCHEMA)
+            return [subject for (subject,) in db.execute("SELECT DISTINCT subject FROM entries")]
+        except OSError as error:
+            raise SpoolError.saying(f"the spool {self._path} cannot be made", detail=str(error)) from None
+        except sqlite3.OperationalError as error:
+            hint = "each program has a spool of its own" if "locked" in str(error) else None
+            raise SpoolError.saying(
+                f"the spool {self._path} cannot be opened", detail=str(error), hint=hint
+            ) from None
+        except sqlite3.DatabaseError as error:
+            raise SpoolError.saying(
+                f"{self._path} is no spool",
+                detail=str(error),
+                hint="name another file; this one is left as it is",
+            ) from None
+
+    def _check(self) -> None:
+        (found,) = self._db.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if found != APPLICATION_ID and tables:
+            raise sqlite3.DatabaseError("another program's database")
+
+    def write(
+        self, adding: Sequence[Entry], settled: Sequence[int]
+    ) -> tuple[list[int | FerryError], Sequence[int]]:
+        """For each entry its id or why it is not there; and what of `settled` could not be removed."""
+        left = self._removed(settled)
+        try:
+            with self._transaction():
+                return [self._insert(entry) for entry in adding], left
+        except sqlite3.OperationalError:
+            return [self._insert_alone(entry) for entry in adding], left
+
+    def _removed(self, settled: Sequence[int]) -> Sequence[int]:
+        try:
+            with self._transaction():
+                self._db.executemany("DELETE FROM entries WHERE id = ?", ((number,) for number in settled))
+        except sqlite3.OperationalError:
+            return settled
+        return ()
+
+    def _insert_alone(self, entry: Entry) -> int | FerryError:
+        try:
+            with self._transaction():
+                return self._insert(entry)
+        except sqlite3.OperationalError as error:
+            return SpoolFullError.saying(
+                "the spool is full",
+                detail=f"{self._path}: {error}",
+                hint="the bus has been away for too long, or the disk is full",
+            )
+
+    def _insert(self, entry: Entry) -> int:
+        row = (
+            entry.subject,
+            b"".join(entry.parts),
+            json.dumps([len(part) for part in entry.parts]),
+            json.dumps(dict(entry.headers)),
+            time.time_ns() // 1_000_000,
+        )
+        made = self._db.execute(
+            "INSERT INTO entries(subject, parts, lengths, headers, at) VALUES (?, ?, ?, ?, ?)", row
+        )
+        return int(made.lastrowid or 0)
+
+    def waiting(self, subject: str, after: int) -> Iterator[Spooled]:
+        """Oldest first; read from the disk only as far as they are looked at."""
+        rows = self._db.execute(
+            "SELECT id, parts, lengths, headers FROM entries WHERE subject = ? AND id > ? ORDER BY id",
+            (subject, after),
+        )
+        for number, parts, lengths, headers in rows:
+            yield Spooled(subject, _cut(parts, json.loads(lengths)), json.loads(headers), id=number)
+
+    def set_aside(self, entries: Sequence[Spooled], why: str) -> None:
+        now = time.time_ns() // 1_000_000
+        with self._transaction():
+            for entry in entries:
+                row = (entry.id, entry.subject, b"".join(entry.parts), why, now)
+                self._db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?, ?, ?)", row)
+                self._db.execute("DELETE FROM entries WHERE id = ?", (entry.id,))
+
+    def state(self) -> SpoolState:
+        waiting, oldest = self._db.execute("SELECT count(*), min(at) FROM entries").fetchone()
+        (refused,) = self._db.execute("SELECT count(*) FROM refused").fetchone()
+        return SpoolState(waiting, refused, self._used_pages() * PAGE, self._max_pages * PAGE, oldest)
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        assert self._opened is not None  # noqa: S101 - `open` comes first
+        return self._opened
+
+    def _used_pages(self) -> int:
+        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+        (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
+        return int(pages) - int(free)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self.fill = self._used_pages() / self._max_pages
+
+
+def _cut(parts: bytes, lengths: Sequence[int]) -> list[bytes]:
+    cut, start = [], 0
+    for length in lengths:
+        cut.append(parts[start : start + length])
+        start += length
+    return cut
