@@ -6,6 +6,7 @@ The programs come from scripts/go_tools.py. Nothing else of the machine is touch
 import json
 import logging
 import os
+import shutil
 import ssl
 import subprocess
 import time
@@ -25,6 +26,8 @@ from harness.processes import free_port
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # `Cluster.call` is used in loops
 SERVICES = "10.96.0.0/16"
 READY_S = 60
+WITH_US = ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
+"""A test process that is killed leaves no server behind."""
 
 
 @dataclass
@@ -84,7 +87,10 @@ class Cluster:
     def start(self, name: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
-                [str(find(name)), *arguments], stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                [*WITH_US, str(find(name)), *arguments],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def until_ready(self) -> None:
