@@ -44,3 +44,13 @@ async def test_a_parked_status_that_is_delivered_again_where_there_is_no_room_is
     assert (bus.acked, bus.started, lane.parked) == ([], [] if running else [lane], 0 if running else 5)
     acceptor.accept(partition, Delivery(4, ADDRESS.subject, b'{"value":"on"}', 1000))
     assert bus.acked == [4]
+
+
+async def test_rubbish_supersedes_no_parked_status():
+    bus, partition = Bus(), Partition(1, "c", lambda: True)
+    acks: Any = bus
+    in_flight = InFlight(acks, acks, 0, 0, lambda: 1000)
+    lane = partition.statuses[ADDRESS.subject] = StatusLane(ADDRESS, LaneHealth(), parked=5, latest=5)
+    acceptor = Acceptor(in_flight, Admission(in_flight, TimeBounds(0, 0)), acks, acks, AbsentMessages(9), 9)
+    acceptor.accept(partition, Delivery(6, ADDRESS.subject, b"rubbish", 1000))
+    assert (bus.acked, lane.parked, list(partition.unstored)) == ([], 5, [6])

@@ -107,9 +107,10 @@ class Acceptor:
         if self._in_flight.has_room_for(gateway):
             self._admission.status(partition, lane, delivery)
         elif delivery.sequence >= lane.latest and delivery.sequence > lane.finished:
-            self._in_flight.counts.parked += 1
-            if older := lane.park(delivery.sequence):
-                self._in_flight.settle_parked(partition, older)
+            if self._admission.is_status(partition, lane, delivery):  # else it supersedes nothing
+                self._in_flight.counts.parked += 1
+                if older := lane.park(delivery.sequence):
+                    self._in_flight.settle_parked(partition, older)
         else:
             self._in_flight.settle_parked(partition, delivery.sequence)
         if not lane.running and lane.has_work:

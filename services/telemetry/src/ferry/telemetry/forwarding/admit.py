@@ -42,3 +42,13 @@ class Admission:
         superseded = lane.offer(Waiting(delivery, value, valid_s))
         if superseded is not None:
             self._in_flight.settle(partition, superseded)
+
+    def is_status(self, partition: Partition, lane: StatusLane, delivery: Delivery) -> bool:
+        """Whether its body is one; else it is rejected."""
+        try:
+            decode_status(delivery.body)
+        except Invalid as invalid:
+            cause = Cause(invalid.reason, invalid.detail)
+            self._in_flight.reject(partition, delivery, lane.address.gateway, cause)
+            return False
+        return True
