@@ -91,7 +91,7 @@ MUTANTS = (
         "elif False and same_value(",
         (4,),
     ),
-    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (21,)),
+    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (17,)),
     Mutant(
         "gaps in the numbers of deliveries",
         T + "stream.partition",
