@@ -64,7 +64,7 @@ class _Sections(click.Group):
 @click.group(cls=_Sections, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXITS)
 @click.version_option(package_name="ferry-client", prog_name="ferry")
 def ferry() -> None:
-    """Ferry carries readings from a NATS bus to Thing+ and OtoSense.
+    """Ferry delivers readings from a NATS bus to Thing+ and onboards OtoSense sensors.
 
     Which bus: --context, FERRY_CONTEXT, FERRY_NATS__URL, the context in use, or nats://127.0.0.1:4222.
     """
