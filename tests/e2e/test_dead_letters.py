@@ -100,8 +100,8 @@ async def test_a_cloud_that_is_away_is_seen_in_status_and_nothing_is_lost(
     await publisher.jetstream().publish(subjects.sensor_series(*laid[0]), b'{"value":"2","time":2}')
 
     async def shown():
-        code, text = await ferry("status")
-        return code == 0 and "no answer" in text and "waiting 1 " in text
+        code, text = await ferry("status")  # 1: not every service runs here
+        return code == 1 and "no answer" in text and "waiting: 1 messages" in text
 
     await eventually(shown, within_s=15, what="the outage in `ferry status`")
     assert await dead_count(nats_client) == 0
@@ -117,7 +117,7 @@ async def test_a_wrong_password_is_seen_in_status_and_nothing_is_lost(
 
     async def shown():
         code, text = await ferry("status")
-        return code == 0 and "no token" in text and "credentials" in text
+        return code == 1 and "no token" in text and "credentials" in text
 
     await eventually(shown, within_s=15, what="the refused credentials in `ferry status`")
     _, text = await ferry("auth", "state")
@@ -128,7 +128,7 @@ async def test_a_wrong_password_is_seen_in_status_and_nothing_is_lost(
 async def test_no_bus_and_no_service_are_said_in_words(suite, ferry):
     code, text = await ferry("status")
     assert code == 1
-    assert "nobody serves ferry.v1.telemetry.state.get" in text
+    assert text.count("does not answer") == 4
     await suite.bus.process.kill()
     code, text = await ferry("status")
     assert code == 1

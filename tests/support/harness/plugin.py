@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
@@ -11,6 +12,9 @@ from ferry.contract import topology
 from harness import bus as buses
 from harness import sandbox as sandboxes
 from harness import services
+
+hypothesis.settings.register_profile("any-machine", deadline=None)
+hypothesis.settings.load_profile("any-machine")
 
 
 @pytest.fixture

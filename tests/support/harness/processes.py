@@ -38,6 +38,11 @@ async def eventually(
     raise AssertionError(f"{what} did not come within {within_s:g} s; last: {last!r}")
 
 
+def _as_in_a_terminal() -> None:
+    """A shell that runs in the background leaves Ctrl-C ignored to all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Process:
     """A child with its own log file; `env` is all that it sees besides PATH and the like."""
 
@@ -53,7 +58,12 @@ class Process:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
         with log.open("ab") as out:
             child = await asyncio.create_subprocess_exec(
-                *command, stdout=out, stderr=out, env={**kept, **env}, cwd=folder
+                *command,
+                stdout=out,
+                stderr=out,
+                env={**kept, **env},
+                cwd=folder,
+                preexec_fn=_as_in_a_terminal,
             )
         return cls(name, log, child)
 
