@@ -43,7 +43,7 @@ def main() -> int:
     )
     if failed:
         print("failing seeds:", *sorted(failed))
-        print(f"again: {Path(sys.argv[0]).name} --first {min(failed)} --seeds 1")
+        print(f"again: make simulate SEEDS=1 FIRST={min(failed)}")
     return bool(failed)
 
 
