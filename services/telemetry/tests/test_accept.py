@@ -37,8 +37,9 @@ async def test_a_parked_status_that_is_delivered_again_where_there_is_no_room_is
     bus, partition = Bus(), Partition(1, "c", lambda: True)
     acks: Any = bus
     in_flight = InFlight(acks, acks, 0, 0, lambda: 1000)
-    lane = StatusLane(ADDRESS, LaneHealth(), running=running, latest=5)
-    partition.statuses[ADDRESS.subject] = lane
+    lane = partition.statuses[ADDRESS.subject] = StatusLane(ADDRESS, LaneHealth(), latest=5)
+    if running:
+        partition.running_statuses[ADDRESS.subject] = lane
     acceptor = Acceptor(in_flight, Admission(in_flight, TimeBounds(0, 0)), acks, acks, AbsentMessages(9), 9)
     acceptor.accept(partition, Delivery(5, ADDRESS.subject, b'{"value":"off"}', 1000))
     assert (bus.acked, bus.started, lane.parked) == ([], [] if running else [lane], 0 if running else 5)

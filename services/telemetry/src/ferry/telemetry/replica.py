@@ -21,6 +21,7 @@ from ferry.telemetry.forwarding.admit import Admission
 from ferry.telemetry.forwarding.backlog_reader import BacklogReader
 from ferry.telemetry.forwarding.series_runner import SeriesRunner
 from ferry.telemetry.forwarding.status_runner import StatusRunner
+from ferry.telemetry.forwarding.work import Work
 from ferry.telemetry.lanes.pauses import PausedLanes
 from ferry.telemetry.lanes.times import TimeBounds
 from ferry.telemetry.operators.errors import LastErrors
@@ -106,15 +107,13 @@ class Replica:
         admission = Admission(in_flight, bounds)
         implied = ImpliedStatus(self.requests, registered, ports.now_ms) if settings.imply_status else None
         forwarder = SeriesForwarder(self.requests, settings.put_max_points, settings.put_max_bytes, traced)
+        work = Work(self.gate, self.paused)
         series = SeriesRunner(
             *(forwarder, registered, in_flight, BacklogReader(in_flight, ports.stored, admission)),
-            *(self.gate, implied),
-            paused=self.paused,
+            *(work, implied),
             linger_s=settings.linger_s,
         )
-        statuses = StatusRunner(
-            *(self.statuses, registered, in_flight, ports.stored, admission, self.gate), paused=self.paused
-        )
+        statuses = StatusRunner(self.statuses, registered, in_flight, ports.stored, admission, work)
         return Acceptor(in_flight, admission, series, statuses, absent, settings.lane_messages)
 
     async def run(self, partitions: list[int]) -> None:

@@ -89,16 +89,18 @@ class Acceptor:
                 lane.backlog.add(sequence)
         else:
             lane.backlog.add(sequence)
-            self._in_flight.counts.parked += 1
         if lane.absent:
             self._absent.update(lane)
-        if not lane.running and lane.has_work:
+        if delivery.subject not in partition.running and lane.has_work:
             partition.lanes[delivery.subject] = lane
             self._series.start(partition, lane)
 
     def _accept_status(self, partition: Partition, lane: StatusLane, delivery: Delivery) -> None:
         gateway = lane.address.gateway
-        if lane.running and delivery.sequence == lane.latest > lane.finished:
+        if (
+            delivery.subject in partition.running_statuses
+            and delivery.sequence == lane.latest > lane.finished
+        ):
             return  # it is parked, or read again at this moment
         if lane.absent and self._absent.is_full(gateway) and not lane.has_work:
             self._in_flight.reject(partition, delivery, gateway, TOO_MANY_UNKNOWN)
@@ -107,12 +109,15 @@ class Acceptor:
         if self._in_flight.has_room_for(gateway):
             self._admission.status(partition, lane, delivery)
         elif delivery.sequence >= lane.latest and delivery.sequence > lane.finished:
-            if self._admission.is_status(partition, lane, delivery):  # else it supersedes nothing
-                self._in_flight.counts.parked += 1
-                if older := lane.park(delivery.sequence):
-                    self._in_flight.settle_parked(partition, older)
+            self._park_status(partition, lane, delivery)
         else:
             self._in_flight.settle_parked(partition, delivery.sequence)
-        if not lane.running and lane.has_work:
+        if delivery.subject not in partition.running_statuses and lane.has_work:
             partition.statuses[delivery.subject] = lane
             self._statuses.start(partition, lane)
+
+    def _park_status(self, partition: Partition, lane: StatusLane, delivery: Delivery) -> None:
+        if not self._admission.is_status(partition, lane, delivery):
+            return  # rubbish supersedes nothing
+        if older := lane.park(delivery.sequence):
+            self._in_flight.settle_parked(partition, older)

@@ -1,11 +1,10 @@
 """What a lane has parked in the stream: taken out of memory, and read again in its turn."""
 
-import asyncio
-
 import structlog
 
 from ferry.telemetry.delivery.read_back import Deferred
 from ferry.telemetry.forwarding.admit import Admission
+from ferry.telemetry.forwarding.work import UNAVAILABLE_S
 from ferry.telemetry.lanes.series_lane import SeriesLane
 from ferry.telemetry.stream.in_flight import InFlight
 from ferry.telemetry.stream.partition import Partition
@@ -13,8 +12,6 @@ from ferry.telemetry.stream.ports import StoredMessages, StreamUnavailable
 
 READ_AGAIN = 256
 """Messages that a lane reads again at once."""
-ROOM_S = 0.02
-UNAVAILABLE_S = 1.0
 BEHIND_S = 0.25
 """How long a lane waits where the stream's answer came from a server that is behind."""
 
@@ -36,9 +33,7 @@ class BacklogReader:
 
     async def read(self, partition: Partition, lane: SeriesLane) -> None:
         """The first of the backlog, as far as there is room. Raises LeaseLost and Deferred."""
-        while not self._in_flight.has_room_for(lane.address.gateway):
-            await asyncio.sleep(ROOM_S)
-            partition.check_new_work()
+        await self._in_flight.wait_for_room(partition, lane.address.gateway)
         key, first = lane.health.key, lane.backlog.first
         try:
             most = lane.most_in_memory(READ_AGAIN)

@@ -5,12 +5,9 @@ import asyncio
 from ferry.contract.dead import Reason
 from ferry.contract.subjects import Address
 from ferry.telemetry.delivery.implied_status import ImpliedStatus
-from ferry.telemetry.delivery.limits.gate import Gate
-from ferry.telemetry.delivery.read_back import Deferred
 from ferry.telemetry.delivery.series import SeriesForwarder, fail
 from ferry.telemetry.forwarding.backlog_reader import BacklogReader
-from ferry.telemetry.forwarding.quarantine import Quarantine
-from ferry.telemetry.lanes.pauses import PausedLanes
+from ferry.telemetry.forwarding.work import Work
 from ferry.telemetry.lanes.series_lane import SeriesLane
 from ferry.telemetry.registration.ports import SensorState
 from ferry.telemetry.registration.registered import Registered
@@ -18,9 +15,6 @@ from ferry.telemetry.stream.delivery import Cause, Delivery
 from ferry.telemetry.stream.in_flight import InFlight
 from ferry.telemetry.stream.partition import Partition
 from ferry.telemetry.stream.ports import LeaseLost
-
-PAUSED_S = 1.0
-"""How often a paused lane looks whether it was resumed."""
 
 
 class SeriesRunner:
@@ -30,58 +24,45 @@ class SeriesRunner:
         registered: Registered,
         in_flight: InFlight,
         backlog: BacklogReader,
-        gate: Gate,
+        work: Work,
         implied: ImpliedStatus | None,
-        paused: PausedLanes,
         linger_s: float,
     ) -> None:
         self._forwarder = forwarder
         self._registered = registered
         self._in_flight = in_flight
         self._backlog = backlog
-        self._gate = gate
-        self._paused = paused
+        self._work = work
         self._implied = implied
         self._linger_s = linger_s
 
     def start(self, partition: Partition, lane: SeriesLane) -> None:
-        lane.running = True
+        partition.running[lane.health.key] = lane
         self._in_flight.spawn(self._run(partition, lane))
 
     async def _run(self, partition: Partition, lane: SeriesLane) -> None:
         key = lane.health.key
-        quarantine = Quarantine()
         try:
             if self._linger_s:
                 await asyncio.sleep(self._linger_s)
-            while lane.has_work:
-                try:
-                    await self._step(partition, lane)
-                    quarantine.passed()
-                except LeaseLost:
-                    raise
-                except Deferred as deferred:
-                    self._backlog.park(partition, lane)
-                    await self._gate.back_off(deferred.wait_s)
-                except Exception as error:  # noqa: BLE001 - a bug of ours stops this lane alone
-                    self._backlog.park(partition, lane)
-                    first = lane.backlog.first if lane.backlog else None
-                    await asyncio.sleep(quarantine.failed(key, first, error))
+            await self._work.off(
+                *(partition, lane),
+                step=lambda: self._step(partition, lane),
+                park=lambda: self._backlog.park(partition, lane),
+            )
             if lane.unregistered:
-                partition.lanes.pop(key, None)  # else whoever invents sensors would fill the memory
+                partition.lanes.pop(key, None)  # else a publisher that invents sensors would fill the memory
         except LeaseLost:
             partition.lanes.pop(key, None)
         finally:
-            lane.running = lane.absent = False
+            del partition.running[key]
+            lane.absent = False
             lane.sending = []
             lane.idle_since = asyncio.get_running_loop().time()
             self._registered.absent.update(lane)
 
     async def _step(self, partition: Partition, lane: SeriesLane) -> None:
         """Sends what waits, once the sensor is registered. Raises LeaseLost and Deferred."""
-        partition.check_new_work()
-        if self._paused.has(lane.address):
-            raise Deferred(PAUSED_S)
         state = await self._state(partition, lane)
         if not lane.waiting:
             await self._backlog.read(partition, lane)

@@ -1,14 +1,10 @@
 """The status of a gateway or sensor at work: the latest leaves, once its entity is registered."""
 
-import asyncio
-
 from ferry.contract.dead import Reason
-from ferry.telemetry.delivery.limits.gate import Gate
 from ferry.telemetry.delivery.read_back import Deferred
 from ferry.telemetry.delivery.status import StatusForwarder
 from ferry.telemetry.forwarding.admit import Admission
-from ferry.telemetry.forwarding.quarantine import Quarantine
-from ferry.telemetry.lanes.pauses import PausedLanes
+from ferry.telemetry.forwarding.work import UNAVAILABLE_S, Work
 from ferry.telemetry.lanes.status_lane import StatusLane
 from ferry.telemetry.registration.ports import SensorState
 from ferry.telemetry.registration.registered import Registered
@@ -16,11 +12,6 @@ from ferry.telemetry.stream.delivery import Cause, Delivery
 from ferry.telemetry.stream.in_flight import InFlight
 from ferry.telemetry.stream.partition import Partition
 from ferry.telemetry.stream.ports import LeaseLost, StoredMessages, StreamUnavailable
-
-ROOM_S = 0.02
-UNAVAILABLE_S = 1.0
-PAUSED_S = 1.0
-"""How often a paused lane looks whether it was resumed."""
 
 
 class StatusRunner:
@@ -31,51 +22,40 @@ class StatusRunner:
         in_flight: InFlight,
         stored: StoredMessages,
         admission: Admission,
-        gate: Gate,
-        paused: PausedLanes,
+        work: Work,
     ) -> None:
         self._forwarder = forwarder
         self._registered = registered
         self._in_flight = in_flight
         self._stored = stored
         self._admission = admission
-        self._gate = gate
-        self._paused = paused
+        self._work = work
 
     def start(self, partition: Partition, lane: StatusLane) -> None:
-        lane.running = True
+        partition.running_statuses[lane.health.key] = lane
         self._in_flight.spawn(self._run(partition, lane))
 
     async def _run(self, partition: Partition, lane: StatusLane) -> None:
         key = lane.health.key
-        quarantine = Quarantine()
         registered = True
+
+        async def step() -> None:
+            nonlocal registered
+            registered = await self._step(partition, lane)
+
         try:
-            while lane.has_work:
-                try:
-                    registered = await self._step(partition, lane)
-                    quarantine.passed()
-                except LeaseLost:
-                    raise
-                except Deferred as deferred:
-                    self._park(partition, lane)
-                    await self._gate.back_off(deferred.wait_s)
-                except Exception as error:  # noqa: BLE001 - a bug of ours stops this lane alone
-                    self._park(partition, lane)
-                    await asyncio.sleep(quarantine.failed(key, lane.parked, error))
+            await self._work.off(partition, lane, step, lambda: self._park(partition, lane))
             if not registered:
                 partition.statuses.pop(key, None)
         except LeaseLost:
             partition.statuses.pop(key, None)
         finally:
-            lane.running = lane.absent = False
+            del partition.running_statuses[key]
+            lane.absent = False
             self._registered.absent.update(lane)
 
     async def _step(self, partition: Partition, lane: StatusLane) -> bool:
         """Whether the entity is registered; sends its latest status if so. Raises LeaseLost and Deferred."""
-        partition.check_new_work()
-        if self._paused.has(lane.address):
-            raise Deferred(PAUSED_S)
         cause = await self._not_registered(partition, lane)
         await self._read_again(partition, lane)
         if lane.waiting is None:
@@ -130,9 +110,7 @@ class StatusRunner:
         if lane.waiting is not None and lane.waiting_sequence > parked:
             self._in_flight.settle_parked(partition, parked)
             return
-        while not self._in_flight.has_room_for(lane.address.gateway):
-            await asyncio.sleep(ROOM_S)
-            partition.check_new_work()
+        await self._in_flight.wait_for_room(partition, lane.address.gateway)
         try:
             delivery = await self._stored.read_one(parked)
         except StreamUnavailable:

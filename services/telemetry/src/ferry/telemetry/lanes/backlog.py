@@ -2,7 +2,6 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
 
 COMPACT_AT = 4096
 
@@ -36,10 +35,6 @@ class Backlog:
         if self._sequences[at] != sequence:
             self._sequences.insert(at, sequence)
 
-    def add_all(self, sequences: Iterable[int]) -> None:
-        for sequence in sequences:
-            self.add(sequence)
-
     def __contains__(self, sequence: int) -> bool:
         at = bisect_left(self._sequences, sequence, self._head)
         return at < len(self._sequences) and self._sequences[at] == sequence
@@ -53,7 +48,3 @@ class Backlog:
             del self._sequences[: self._head]
             self._head = 0
         return taken
-
-    def clear(self) -> None:
-        self._sequences = array("Q")
-        self._head = 0

@@ -32,7 +32,6 @@ class SeriesLane:
     sending: list[Delivery] = field(default_factory=list)
     """What was last taken: some of it may not be settled yet."""
     backlog: Backlog = field(default_factory=Backlog)
-    running: bool = False
     last_ms: int = -1
     """The newest time that the cloud is known to have, in Unix ms."""
     max_points: int = NO_LIMIT
@@ -53,6 +52,10 @@ class SeriesLane:
         return bool(self.waiting or self.backlog)
 
     @property
+    def first_parked(self) -> int | None:
+        return self.backlog.first if self.backlog else None
+
+    @property
     def messages(self) -> int:
         return len(self.waiting) + len(self.backlog)
 
@@ -70,9 +73,7 @@ class SeriesLane:
     def is_plain(self) -> bool:
         """Whether its newest time is all that is worth remembering."""
         health = self.health
-        return not (
-            self.running or self.has_work or health.failing or health.over_budget or self.learnt_a_size
-        )
+        return not (self.has_work or health.failing or health.over_budget or self.learnt_a_size)
 
     @property
     def learnt_a_size(self) -> bool:

@@ -27,7 +27,6 @@ class StatusLane:
     waiting: Waiting | None = None
     parked: int = 0
     """The sequence of the latest where it is not in memory; 0 for none."""
-    running: bool = False
     heard: float = 0.0
     """When its owner last sent a status itself, in s of the monotonic clock."""
     latest: int = 0
@@ -44,6 +43,10 @@ class StatusLane:
     @property
     def has_work(self) -> bool:
         return self.waiting is not None or self.parked > 0
+
+    @property
+    def first_parked(self) -> int | None:
+        return self.parked
 
     @property
     def messages(self) -> int:

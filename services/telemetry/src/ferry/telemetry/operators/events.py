@@ -28,6 +28,7 @@ class Watch:
         self._fill = fill
         self._failing: dict[str, tuple[LaneHealth, float, bool]] = {}
         """Since when in s, and whether it was told."""
+        self._lanes_told = 0
         self._paused_at: float | None = None
         self._pause_told = False
         self._filling: set[str] = set()
@@ -50,9 +51,10 @@ class Watch:
         failing = {health.key: health for health in self._lanes()}
         for key, health in failing.items():
             _, since, told = self._failing.get(key, (health, now, False))
-            number = sum(one[2] for one in self._failing.values())
-            if not told and now - since >= FAILING_S and number < MOST_LANES and self._replica.gate.open:
+            may_tell = self._lanes_told < MOST_LANES and self._replica.gate.open
+            if not told and now - since >= FAILING_S and may_tell:
                 told = True
+                self._lanes_told += 1
                 since_ms = self._replica.now_ms() - round((now - since) * 1000)
                 detail = health.last_words[:200]
                 event = LaneFailing(
@@ -63,6 +65,7 @@ class Watch:
         for key in [key for key in self._failing if key not in failing]:
             health, since, told = self._failing.pop(key)
             if told:
+                self._lanes_told -= 1
                 failed_ms = round((now - since) * 1000)
                 event_ = LaneRecovered(gateway=health.gateway, sensor=health.sensor, failed_ms=failed_ms)
                 await self._events.emit("lane", "recovered", event_)

@@ -18,7 +18,7 @@ def observe(meter: Meter, owned: Callable[[], Mapping[int, Partition]], now_ms: 
         return max(0.0, (now_ms() - first.published_ms) / 1000) if first else 0.0
 
     def parked(partition: Partition) -> float:
-        return sum(len(lane.backlog) for lane in list(partition.lanes.values()))
+        return sum(len(lane.backlog) for lane in list(partition.running.values()))
 
     def reading(of: Of) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def observed(_: CallbackOptions) -> Iterable[Observation]:

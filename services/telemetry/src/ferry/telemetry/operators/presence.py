@@ -16,7 +16,7 @@ class Observer:
         seen = self._replica
         gate, in_flight, counts = seen.gate, seen.in_flight, seen.in_flight.counts
         owned = seen.ownership.owned
-        lanes = [lane for partition in owned.values() for lane in partition.lanes.values() if lane.running]
+        lanes = [lane for partition in owned.values() for lane in partition.running.values()]
         return Presence(
             replica=seen.replicas.name,
             leaving=leaving,

@@ -41,11 +41,13 @@ class StateReader:
         holders = await self._consumers.holders()
         partitions = []
         for number in self._partitions:
+            if number == topology.OUTSIDE:
+                continue
             owner, lag = holders.get(number, NOBODY)
             age_ms = await self._oldest_ms(number) if readings.messages else None
-            if number != topology.OUTSIDE:
-                state = PartitionState(partition=number, owner=owner or None, lag=lag, oldest_age_ms=age_ms)
-                partitions.append(state)
+            partitions.append(
+                PartitionState(partition=number, owner=owner or None, lag=lag, oldest_age_ms=age_ms)
+            )
         return State(
             replicas=[self._observer.presence(), *self._replicas.others()],
             partitions=partitions,

@@ -22,10 +22,6 @@ class AbsentMessages:
         self._most = most
         self._of: defaultdict[str, int] = defaultdict(int)
 
-    @property
-    def total(self) -> int:
-        return sum(self._of.values())
-
     def is_full(self, gateway: str) -> bool:
         return self._of.get(gateway, 0) >= self._most
 

@@ -21,6 +21,8 @@ GATEWAY_SHARE = 4
 CROWDED = 0.5
 """From this part of the bounds on, lanes that wait give up their memory."""
 
+ROOM_S = 0.02
+
 _log = structlog.get_logger(__name__)
 
 
@@ -40,7 +42,6 @@ class DeadLetterStream(Protocol):
 class Counts:
     delivered: int = 0
     dead: int = 0
-    parked: int = 0
 
 
 class InFlight:
@@ -83,6 +84,12 @@ class InFlight:
         if used is None:
             return True
         return used[0] * GATEWAY_SHARE < self._max_messages and used[1] * GATEWAY_SHARE < self._max_bytes
+
+    async def wait_for_room(self, partition: Partition, gateway: str) -> None:
+        """Raises LeaseLost."""
+        while not self.has_room_for(gateway):
+            await asyncio.sleep(ROOM_S)
+            partition.check_new_work()
 
     def take(self, partition: Partition, delivery: Delivery, gateway: str, points: int = 1) -> None:
         delivery.gateway = gateway
@@ -137,8 +144,7 @@ class InFlight:
 
     def park(self, partition: Partition, delivery: Delivery) -> None:
         """Out of memory: it stays unacked, and its lane reads it again."""
-        if self._drop(partition, delivery):
-            self.counts.parked += 1
+        self._drop(partition, delivery)
 
     def _drop(self, partition: Partition, delivery: Delivery) -> bool:
         """False when its partition was lost meanwhile: the message is another's to ack."""

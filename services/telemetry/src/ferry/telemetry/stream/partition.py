@@ -31,6 +31,9 @@ class Partition:
     is_awake: Callable[[], bool]
     lanes: dict[str, SeriesLane] = field(default_factory=dict)
     statuses: dict[str, StatusLane] = field(default_factory=dict)
+    running: dict[str, SeriesLane] = field(default_factory=dict)
+    running_statuses: dict[str, StatusLane] = field(default_factory=dict)
+    """Lanes with work, by their subject."""
     newest_ms: dict[str, int] = field(default_factory=dict)
     """The newest time that the cloud has of sensors that are silent, by their subject."""
     implied: ImpliedMemory = field(default_factory=ImpliedMemory)
@@ -53,8 +56,7 @@ class Partition:
 
     @property
     def busy(self) -> bool:
-        running = any(lane.running for lane in self.lanes.values())
-        return running or any(lane.running for lane in self.statuses.values())
+        return bool(self.running or self.running_statuses)
 
     def takes(self, number: int) -> bool:
         """False once a delivery is missing: what comes after it would overtake it."""
@@ -71,7 +73,11 @@ class Partition:
 
     def forget_silent(self, before: float) -> None:
         """Of sensors that are idle since `before`, in s of the monotonic clock, only the newest time is kept."""
-        silent = [key for key, lane in self.lanes.items() if lane.is_plain and lane.idle_since < before]
+        silent = [
+            key
+            for key, lane in self.lanes.items()
+            if key not in self.running and lane.is_plain and lane.idle_since < before
+        ]
         for key in silent:
             self.newest_ms[key] = self.lanes.pop(key).last_ms
         self.implied.forget_silent(before)
