@@ -7,12 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-import click
 import pytest
+from command_tree import doing
 
 from ferry.client.bus import Bus, connect
 from ferry.client.cli.exits import MEANINGS, Exit
-from ferry.client.cli.main import ferry
 from ferry.client.errors import CredentialsRefusedError, NotConnectedError, NotPermittedError
 from ferry.client.settings import NatsSettings
 from ferry.contract.operations import OPERATIONS
@@ -27,14 +26,6 @@ DOCUMENTS = {"asyncapi", "schema", "completion"}
 """Their output is a document, with or without --json."""
 
 
-def commands(command=ferry, path=()):
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from commands(inner, (*path, name))
-    else:
-        yield path, command
-
-
 def test_the_table_of_exit_codes_is_the_commands():
     rows = dict(re.findall(r"^\| (\d+) \| (.*) \|$", DOCS.read_text("utf-8"), re.MULTILINE))
     assert rows == {str(code.value): meaning for code, meaning in MEANINGS.items()}
@@ -44,7 +35,7 @@ def test_the_table_of_exit_codes_is_the_commands():
 def test_every_command_that_answers_takes_json():
     without = {
         path
-        for path, command in commands()
+        for path, command in doing()
         if not any("--json" in parameter.opts for parameter in command.params)
     }
     assert {path[0] for path in without} <= DOCUMENTS

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_tree import every
 
 from ferry.client import contexts
 from ferry.client.cli.main import ferry
@@ -96,14 +97,8 @@ def test_every_command_takes_a_context(typed, place):
 
 
 def test_each_command_has_the_option():
-    def commands(group, path=()):
-        for name, command in group.commands.items():
-            yield (*path, name), command
-            if hasattr(command, "commands"):
-                yield from commands(command, (*path, name))
-
-    for path, command in commands(ferry):
-        assert any(option.name == "context" for option in command.params), path
+    for path, command in every():
+        assert not path or any(option.name == "context" for option in command.params), path
 
 
 BROKEN = {

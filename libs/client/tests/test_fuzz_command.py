@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 import pytest
-from hypothesis import HealthCheck, given, settings
+from command_tree import doing
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ferry.client.cli.exits import Exit
@@ -16,17 +17,7 @@ from ferry.client.cli.main import ferry
 from ferry.client.cli.running import run
 from harness.processes import free_port
 
-
-def commands(command=ferry, path=()):
-    """Every command that does something, with the words that lead to it."""
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from commands(inner, (*path, name))
-    else:
-        yield path, command
-
-
-COMMANDS = dict(commands())
+COMMANDS = dict(doing())
 NONSENSE = st.one_of(
     st.text(st.characters(exclude_characters="\x00"), max_size=20),
     st.text("ab .*>/\\-_é\u202e\x1b\n", max_size=140),
@@ -86,7 +77,7 @@ class Typed(io.TextIOWrapper):
     @property
     def text(self):
         self.flush()
-        return self.kept.getvalue().decode("utf-8", "replace")
+        return self.kept.getvalue().decode(self.encoding, "replace")
 
 
 @contextlib.contextmanager
@@ -160,6 +151,7 @@ def lines(draw):
     deadline=None,
 )
 @given(arguments=lines(), encoding=st.sampled_from(["utf-8", "ascii", "latin-1"]))
+@example(arguments=["asyncapi", "×«"], encoding="latin-1")
 def test_nonsense_ends_in_words(folder, arguments, encoding):
     check(*typed(folder, arguments, encoding=encoding))
 

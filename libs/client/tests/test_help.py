@@ -6,24 +6,12 @@ import click
 import pytest
 from cli_docs import PAGE, page
 from click.testing import CliRunner
+from command_tree import every
+from vocabulary import RETIRED_IN_HELP
 
 from ferry.client.cli.main import SECTIONS, ferry
 
-RETIRED = re.compile(
-    r"\b(hand|held|fate|doom|bury|buried|condemn|verdict|known|standing|fenced|journey|telling|story)\b"
-    r"|most \w+ at a time",
-    re.IGNORECASE,
-)
-
-
-def commands(command=ferry, path=()):
-    yield path, command
-    if isinstance(command, click.Group):
-        for name, below in command.commands.items():
-            yield from commands(below, (*path, name))
-
-
-ALL = [pytest.param(path, command, id=" ".join(path) or "ferry") for path, command in commands()]
+ALL = [pytest.param(path, command, id=" ".join(path) or "ferry") for path, command in every()]
 
 
 def test_the_reference_is_the_commands_own():
@@ -38,7 +26,7 @@ def test_help_fits_a_screen_of_80_columns_and_is_in_whole_sentences(path, comman
     assert "..." not in re.sub(r"GATEWAY\.\.\.|PATHS\.\.\.|ARGS\]\.\.\.", "", said.output), (
         "a sentence that is cut"
     )
-    assert not RETIRED.search(said.output)
+    assert not RETIRED_IN_HELP.search(said.output)
     assert command.help
     assert command.help.strip().splitlines()[0].rstrip().endswith(".")
     options = [one for one in command.params if isinstance(one, click.Option)]

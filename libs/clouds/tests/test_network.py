@@ -21,6 +21,7 @@ from ferry.clouds.http import CloudHttp
 from ferry.clouds.network.errors import NetworkSettingError
 from ferry.clouds.network.way import read_network
 from harness.processes import free_port
+from harness.tiny_http import answer
 
 PROXY = "http://user:c4nary@proxy.example:3128"
 
@@ -175,17 +176,7 @@ async def secure(cert, key):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
 
-    async def serve(reader, writer):
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
     async with server:
         yield server.sockets[0].getsockname()[1]
 

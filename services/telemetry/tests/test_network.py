@@ -17,6 +17,7 @@ from ferry.clouds.http import CloudHttp
 from ferry.clouds.network.way import Network, read_network
 from ferry.telemetry.delivery.cloud.network import through, why
 from harness.processes import free_port
+from harness.tiny_http import answer
 
 
 async def by_pyreqwest(url: str, network: Network) -> int | str:
@@ -35,17 +36,6 @@ async def by_httpx(url: str, network: Network) -> int | str:
             return (await http.send("GET", "/things")).status
         except UnreachableError as error:
             return str(error).removeprefix("no answer from the cloud: ")
-
-
-async def answer(reader, writer):
-    try:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
-        await writer.drain()
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass
-    finally:
-        writer.close()
 
 
 @pytest.mark.parametrize("by", [by_pyreqwest, by_httpx])

@@ -1,7 +1,6 @@
 """A running suite with a console, for a module's tests one after another, and Debian's Chromium."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,8 @@ from playwright.async_api import async_playwright
 
 from harness import bus as buses
 from harness import console, sandbox, services
+from harness.chromium import CHROMIUM, FLAGS
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SERVICES = ("auth", "registry", "telemetry", "otosense")
 QUICK = {"FERRY_TELEMETRY__UNKNOWN_GRACE_S": "1", "FERRY_TELEMETRY__BREAKER_OPEN_S": "1"}
 

@@ -1,7 +1,6 @@
 """The page in Debian's Chromium, as wide as a desk and as narrow as a phone."""
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +12,8 @@ from guide_client import Tenant, demo_at
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sandbox_process import started
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from harness.chromium import CHROMIUM, FLAGS
+
 PHONE = {"width": 375, "height": 740}
 DESK = {"width": 1280, "height": 900}
 
