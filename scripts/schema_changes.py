@@ -1,4 +1,4 @@
-"""Two JSON Schemas of one message: what was allowed and is not any more, and what is new for whoever reads it."""
+"""Two JSON Schemas of one message: what was allowed and is not any more, and what is new to a reader."""
 
 import json
 from collections.abc import Iterator

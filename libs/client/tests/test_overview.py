@@ -1,4 +1,4 @@
-"""`ferry status` asks every service at the same time, and shows whoever is silent."""
+"""`ferry status` asks every service at the same time, and shows the silent ones."""
 
 import time
 

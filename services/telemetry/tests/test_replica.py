@@ -157,7 +157,7 @@ def test_a_purge_blocks_no_lane():
     run(check)
 
 
-def test_a_registry_that_was_not_filled_yet_condemns_no_reading():
+def test_a_registry_that_was_not_filled_yet_dead_letters_no_reading():
     async def check(world: World) -> None:
         one = ("g", "s")
         world.add(one)

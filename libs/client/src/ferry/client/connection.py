@@ -99,7 +99,7 @@ class TolerantClient(Client):
     """nats-py's client, whose reader survives every message that the server passes on.
 
     nats-py 2.16 decodes subjects and status headers as UTF-8 in its read loop, the server checks neither, and one
-    message that fails there ends the loop: a publisher could blind whoever listens.
+    message that fails there ends the loop: a publisher could blind every listener.
     """
 
     def _build_message(

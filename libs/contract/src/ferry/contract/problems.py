@@ -23,7 +23,7 @@ class Problem(BaseModel):
     """RFC 9457 section 3.1, with the field that was wrong and what to do about it.
 
     `status` follows HTTP's meaning: 4xx is the caller's to mend, 5xx is worth another try, after `retry_after`
-    seconds when whoever refused said so.
+    seconds, where the refusal said so.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

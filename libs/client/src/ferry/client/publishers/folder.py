@@ -104,7 +104,7 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One change at a time, whoever makes it. Raises SettingsError when another takes too long to wait for."""
+        """One change at a time, by any process. Raises SettingsError when another takes too long to wait for."""
         try:
             number = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:

@@ -44,7 +44,7 @@ class Endings:
         return await self._events.position()
 
     async def tell(self, record: Record, revision: int, *, again: bool) -> None:
-        """Once: with `again`, after a crash between telling and noting it, the stream itself is asked."""
+        """Once: with `again`, after a crash between the event and its note, the stream itself is asked."""
         sensor = record.sensor
         if record.told:
             return

@@ -21,7 +21,7 @@ SUBJECT = f"$KV.{topology.TELEMETRY.name}.paused"
 LOOK_S = 1.0
 TRIES = 5
 MOST = 200
-"""Pauses; whoever needs more pauses whole gateways."""
+"""Pauses at once; where more are needed, whole gateways are paused."""
 WRONG_LAST_SEQUENCE = 10071
 _PAUSES = TypeAdapter(list[Pause])
 

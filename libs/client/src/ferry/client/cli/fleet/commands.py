@@ -139,7 +139,7 @@ def _planned(file: Path, targets: tuple[str, ...], as_json: bool) -> Planned:
         found = on_bus(work)
     except (
         SystemExit
-    ):  # why the bus could not be asked is told; what is wrong without asking it is worth telling too
+    ):  # the report has both why the bus could not be asked and what is wrong without asking it
         _without_mistakes(lambda: check_offline(fleet), as_json)
         raise
     if isinstance(found, MistakesError):

@@ -18,7 +18,7 @@ def lanes() -> None:
 @click.argument("gateway", required=False)
 @click.argument("sensor", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every gateway.")
-@click.option("--reason", default="", help="Shown to whoever looks at the status.")
+@click.option("--reason", default="", help="Shown with the pause in the status.")
 @click.option("--yes", is_flag=True, help="Do not ask before everything is paused.")
 @as_json
 def pause(
