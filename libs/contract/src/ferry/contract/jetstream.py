@@ -1,10 +1,12 @@
 """The contract's streams, buckets and consumers as JetStream's API takes them: JSON, durations in ns (ADR-1, ADR-8)."""
 
+import re
 from typing import Any
 
 from ferry.contract.topology import PARTITIONS, Bucket, Consumer, Stream
 
 NS = 1_000_000_000
+_PARTITION = re.compile(r"\{\{partition\((\d+),")
 SMALLEST_DUPLICATE_WINDOW_NS = NS // 10
 """The server takes no 0; de-duplication is stream-wide, so a publisher could swallow another's reading."""
 
@@ -33,6 +35,12 @@ def stream_config(
             "dest": f"{{{{partition({partitions},1)}}}}.ferry.v1.gateways.{{{{wildcard(1)}}}}.>",
         }
     return config
+
+
+def partitions_of(destination: str) -> int | None:
+    """How many partitions a stream has, by its transform's `dest`; None where that puts none in front."""
+    match = _PARTITION.match(destination)
+    return int(match[1]) if match else None
 
 
 def bucket_config(bucket: Bucket, *, replicas: int = 1) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ferry.client.doctor.findings import Finding, failed, ok, size, warning, wro
 from ferry.client.doctor.ports import Asking
 from ferry.client.topology import Change, Infos, TopologySettings, differences
 from ferry.contract import topology
+from ferry.contract.jetstream import partitions_of
 from ferry.contract.problems import ProblemError
 
 WARNING_SHARE, WRONG_SHARE = 0.8, 0.95
@@ -54,10 +55,9 @@ def chosen(readings: StreamInfo | None) -> TopologySettings:
     if readings is None:
         return TopologySettings()
     config = readings.config
-    transform = config.subject_transform
     given: dict[str, object] = {"replicas": config.num_replicas, "readings_max_bytes": config.max_bytes}
-    if transform:
-        given["partitions"] = transform.dest.removeprefix("{{partition(").partition(",")[0]
+    if config.subject_transform and (number := partitions_of(config.subject_transform.dest)) is not None:
+        given["partitions"] = number
     for names in (list(given), ["replicas"], []):
         try:
             return TopologySettings.model_validate({name: given[name] for name in names})

@@ -6,6 +6,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
 from ferry.contract import topology
+from ferry.contract.jetstream import partitions_of
 from ferry.runtime.topology import until_laid
 from ferry.telemetry.stream.ports import Holder, StreamUnavailable
 
@@ -29,9 +30,9 @@ class NatsConsumers:
     async def partitions(self) -> list[int]:
         """Those that the stream was made with, and OUTSIDE. Waits for the stream to be made."""
         transform = (await until_laid(self._jetstream, STREAM)).config.subject_transform
-        if transform is None or not transform.dest.startswith("{{partition("):
+        number = partitions_of(transform.dest) if transform else None
+        if number is None:
             raise RuntimeError(f"{STREAM} has no partition transform: run `ferry topology`")
-        number = int(transform.dest.removeprefix("{{partition(").split(",")[0])
         return [*range(number), topology.OUTSIDE]
 
     def name_of(self, partition: int, replica: str) -> str:
