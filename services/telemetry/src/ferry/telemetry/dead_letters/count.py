@@ -6,9 +6,8 @@ import time
 from nats.aio.client import Client
 
 from ferry.contract import topology
-from ferry.contract.subjects import PREFIX
 from ferry.contract.telemetry import DeadCount, DeadFilter
-from ferry.telemetry.dead_letters.store import DeadLetters
+from ferry.telemetry.dead_letters.store import DeadLetters, subjects_of
 
 STREAM = topology.DEAD.name
 REASON = 3
@@ -28,11 +27,10 @@ class DeadLetterCounts:
         return await self._one_by_one(wanted)
 
     async def _by_subjects(self, wanted: DeadFilter) -> DeadCount:
-        subject = f"{PREFIX}.dead.{wanted.reason or '*'}.{wanted.gateway or '*'}.{wanted.sensor or '*'}"
         by_reason: dict[str, int] = {}
         offset = 0
         while True:
-            request = json.dumps({"subjects_filter": subject, "offset": offset}).encode()
+            request = json.dumps({"subjects_filter": subjects_of(wanted), "offset": offset}).encode()
             answer = await self._client.request(f"$JS.API.STREAM.INFO.{STREAM}", request, timeout=5)
             info = json.loads(answer.data)
             page = info.get("state", {}).get("subjects") or {}

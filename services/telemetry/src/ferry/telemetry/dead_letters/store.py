@@ -113,7 +113,7 @@ class DeadLetters:
 
     async def scanned(self, wanted: DeadFilter) -> AsyncIterator[tuple[DeadLetter, bool]]:
         """Each letter under the filter's subject up to `until`, and whether it is not older than `since`."""
-        subject = f"{PREFIX}.dead.{wanted.reason or '*'}.{wanted.gateway or '*'}.{wanted.sensor or '*'}"
+        subject = subjects_of(wanted)
         after = wanted.after
         while True:
             try:
@@ -127,6 +127,11 @@ class DeadLetters:
             if wanted.until is not None and letter.dead_at > wanted.until:
                 return
             yield letter, wanted.since is None or letter.dead_at >= wanted.since
+
+
+def subjects_of(wanted: DeadFilter) -> str:
+    """What of the stream can match: all but times."""
+    return f"{PREFIX}.dead.{wanted.reason or '*'}.{wanted.gateway or '*'}.{wanted.sensor or '*'}"
 
 
 def _refuse_unreplayable(subject: str) -> None:
