@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferry.clouds.thingplus.series import MOST_POINTS, Series, read_series, series_query
+from ferry.clouds.thingplus.series import MOST_POINTS, Series, read_latest, read_series, series_query
 
 T = 1_495_715_734_508
 VALUES: dict[str, list[Any]] = {
@@ -211,6 +211,15 @@ def test_what_is_in_none_of_the_shapes_is_unknown(why):
     assert read_series(answer(UNKNOWN[why])) is None
 
 
+EMPTY = {"a leaf without a point", "a bare leaf without a point"}
+
+
+@pytest.mark.parametrize("why", UNKNOWN)
+def test_a_leaf_without_a_point_says_that_there_is_none_where_the_latest_was_asked_for(why):
+    assert read_latest(answer(UNKNOWN[why])) == (Series({}) if why in EMPTY else None)
+    assert read_latest(answer(UNKNOWN[why], 404), 404) is None
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -252,6 +261,7 @@ json_values = st.recursive(
 @given(st.binary() | json_values.map(lambda data: answer(data, _meta=data)))
 def test_no_body_raises(body):
     read_series(body)
+    read_latest(body)
 
 
 @given(st.integers(), st.integers(), st.integers())

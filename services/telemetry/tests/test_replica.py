@@ -11,6 +11,7 @@ from ferry.telemetry.registration.ports import SensorState
 from memory.cloud import Mishap
 from memory.one_replica import NOW_MS, World, run, sensors_of
 from memory.services import MemoryRegistry
+from memory.thingplus import BAD_VALUE, SHAPES
 
 
 def test_two_bad_sensors_stop_nobody():
@@ -153,6 +154,22 @@ def test_a_purge_blocks_no_lane():
         world.publish(one)
         await world.until(lambda: world.points(one) > before, 2)
         await world.until(lambda: not world.stream.messages, 1)
+
+    run(check)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_first_value_that_the_cloud_refuses_delays_what_follows_it_by_nothing(shape):
+    """Its words are those of a past time, and the series that is read back then is empty: that is an answer."""
+
+    async def check(world: World) -> None:
+        one = ("g", "s")
+        world.add(one)
+        world.thingplus.shape = shape
+        world.publish(one, BAD_VALUE)
+        world.publish(one, "2")
+        await world.until(lambda: not world.stream.messages, 2)
+        assert (world.points(one), world.reasons) == (1, {"refused"})
 
     run(check)
 

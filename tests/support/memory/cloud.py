@@ -80,6 +80,7 @@ class MemoryCloud:
     accepts: Callable[[str], bool] = lambda _: True
     refusal: Answer = TOKEN_REFUSALS[0]
     capacity: int = 1000
+    answer_s: float = ANSWER_S
     on_answer: Callable[[Request, str], None] = lambda *_: None
     busy: int = 0
     most_busy: int = 0
@@ -98,7 +99,7 @@ class MemoryCloud:
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().create_task(self._serve(request, work, answered), context=self._context)
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self.answer_s):
                 return await answered
         except TimeoutError:
             raise Unreachable("timed out") from None

@@ -59,12 +59,17 @@ class ThingPlus:
     on_points: Callable[[str, str, list[tuple[int, Any]]], None] = lambda *_: None
 
     def put(self, path: str, body: bytes) -> Answer:
+        """The body is looked at before its entity."""
         gateway, sensor, kind = split(path)
-        if (refusal := self._missing(gateway, sensor)) is not None:
-            return refusal
+        if len(body) > self.largest_bytes:
+            return Answer(413, b"<html>too large</html>", None, "text/html")
+        try:
+            said = json.loads(body)
+        except ValueError:
+            return envelope(400, code="JSON_PARSING")
         if kind == "status":
-            return self._put_status(gateway, sensor, body)
-        return self._put_series(gateway, str(sensor), body)
+            return self._put_status(gateway, sensor, said)
+        return self._put_series(gateway, str(sensor), said)
 
     def get(self, path: str, query: dict[str, str]) -> Answer:
         gateway, sensor, kind = split(path)
@@ -81,13 +86,14 @@ class ThingPlus:
             return envelope(404, code="NOT_FOUND")
         return None
 
-    def _put_series(self, gateway: str, sensor: str, body: bytes) -> Answer:
-        said = json.loads(body)
+    def _put_series(self, gateway: str, sensor: str, said: Any) -> Answer:
         points = said if isinstance(said, list) else [said]
-        if len(body) > self.largest_bytes:
-            return Answer(413, b"<html>too large</html>", None, "text/html")
-        if len(points) > self.largest or any(not _is_point(point) for point in points):
+        if not 1 <= len(points) <= self.largest or not all(_is_point(point) for point in points):
             return envelope(400, code="SCHEMA_VALIDATE")
+        if (refusal := self._missing(gateway, sensor)) is not None:
+            return refusal
+        if any(str(point["value"]).startswith(BAD_VALUE) for point in points):
+            return envelope(400, code="INVALID_INPUT", words="not proper to the sensor type")
         there = self.series.setdefault((gateway, sensor), Sensor())
         last = there.newest
         for point in points:
@@ -100,12 +106,13 @@ class ThingPlus:
         self.on_points(gateway, sensor, [(point["time"], point["value"]) for point in points])
         return envelope(200, {"id": f"series.{sensor}", "owner": gateway})
 
-    def _put_status(self, gateway: str, sensor: str | None, body: bytes) -> Answer:
-        said = json.loads(body)
-        if said["value"] not in ("on", "off", "err") or int(said["validDuration"]) <= 0:
+    def _put_status(self, gateway: str, sensor: str | None, said: Any) -> Answer:
+        if not _is_status(said):
             return envelope(400, code="SCHEMA_VALIDATE")
+        if (refusal := self._missing(gateway, sensor)) is not None:
+            return refusal
         now = self.now_ms()
-        write = StatusWrite(now, said["value"], now + int(said["validDuration"]) * 1000)
+        write = StatusWrite(now, said["value"], now + said["validDuration"] * 1000)
         self.statuses.setdefault((gateway, sensor), []).append(write)
         self.on_status(gateway, sensor, write)
         return envelope(200, {"id": gateway})
@@ -171,7 +178,15 @@ def _ms(moment: str) -> int:
 def _is_point(point: Any) -> bool:
     if not isinstance(point, dict) or set(point) - {"value", "time"}:
         return False
-    value, time = point.get("value"), point.get("time")
-    if isinstance(time, bool) or not isinstance(time, int):
+    return isinstance(point.get("value"), dict | str) and _is_whole(point.get("time")) and point["time"] >= 0
+
+
+def _is_status(said: Any) -> bool:
+    if not isinstance(said, dict) or set(said) != {"value", "validDuration"}:
         return False
-    return isinstance(value, dict) or (isinstance(value, str) and not value.startswith(BAD_VALUE))
+    valid_s = said["validDuration"]
+    return said["value"] in ("on", "off", "err") and _is_whole(valid_s) and valid_s > 0
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)

@@ -91,13 +91,13 @@ MUTANTS = (
         "elif False and same_value(",
         (4,),
     ),
-    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (17,)),
+    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (4,)),
     Mutant(
         "gaps in the numbers of deliveries",
         T + "stream.partition",
         "if number != self.next_number:",
         "if False:",
-        (4,),
+        (8,),
     ),
     Mutant(
         "status valid for ever",

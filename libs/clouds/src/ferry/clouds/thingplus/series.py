@@ -17,6 +17,8 @@ MOST_POINTS = 10_080
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - moments are written in UTC by hand
 _LAST_MS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z."""
+_POINTS = frozenset({"time", "value", "data", "seriesPack", "latest"})
+"""Fields of a leaf that show a point, or would."""
 _DIGITS = re.compile(r"[0-9]{1,16}", re.ASCII)
 
 Value = str | int | float | dict[str, Any]
@@ -59,12 +61,33 @@ def read_series(body: bytes, status: int = 200) -> Series | None:
         return None
 
 
-def _read(said: Any, status: int) -> Series:
-    """Raises _UnknownShapeError."""
+def read_latest(body: bytes, status: int = 200) -> Series | None:
+    """The same of an answer to the query without a range, where a series leaf without a point says that there is none.
+
+    In a range it would be no proof: a leaf may be shown without the points that were asked for.
+    """
+    found = read_series(body, status)
+    if found is not None:
+        return found
+    try:
+        data = _object(_data(msgspec.json.decode(body), status))
+        leaf = data.get("series", data)
+        return Series({}) if leaf.get("type") == "series" and not leaf.keys() & _POINTS else None
+    except (_UnknownShapeError, ValueError, RecursionError, AttributeError):
+        return None
+
+
+def _data(said: Any, status: int) -> Any:
+    """Of an envelope of a success. Raises _UnknownShapeError."""
     envelope = _object(said)
     if status // 100 != 2 or str(envelope.get("statusCode", status)) != str(status):  # noqa: PLR2004 - HTTP's class
         raise _UnknownShapeError("not an envelope of a success")
-    data = envelope.get("data")
+    return envelope.get("data")
+
+
+def _read(said: Any, status: int) -> Series:
+    """Raises _UnknownShapeError."""
+    envelope, data = _object(said), _data(said, status)
     if data == []:
         return _leaf({"data": data, "_meta": envelope.get("_meta")})
     data = _object(data)

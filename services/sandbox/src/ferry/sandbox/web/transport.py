@@ -1,4 +1,4 @@
-"""uvicorn with two things more: a connection that can be reset, and a line that says where it listens."""
+"""uvicorn with three things more: statuses from 600 on, a connection that can be reset, a line with its address."""
 
 import json
 import socket
@@ -8,9 +8,11 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 EXTENSION = "ferry.sandbox.connection"
+# Thing+ has a 600, and HTTP's grammar takes any three digits
+STATUS_LINE.update({status: b"HTTP/1.1 %d \r\n" % status for status in range(600, 1000)})
 
 
 class Protocol(HttpToolsProtocol):

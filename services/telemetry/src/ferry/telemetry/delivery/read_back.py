@@ -4,15 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ferry.clouds.thingplus.answers import Reply
-from ferry.clouds.thingplus.series import MOST_POINTS, Series, Value, read_series, series_query
+from ferry.clouds.thingplus.series import MOST_POINTS, Series, Value, read_latest, read_series, series_query
 from ferry.telemetry.delivery.outcome import Ask, Outcome
-from ferry.telemetry.delivery.ports import Answer
 from ferry.telemetry.delivery.requests import Requests
 from ferry.telemetry.lanes.health import LaneHealth
 from ferry.telemetry.lanes.queued import QueuedPoint
 
 MAX_PAGES = 8
 """Of 10,080 points each: more than one publication can have between its first and its last point."""
+
+Read = Callable[[bytes, int], Series | None]
+"""An answer's points; None where it is not understood."""
 
 
 @dataclass(slots=True)
@@ -53,13 +55,14 @@ async def read_back(
     Raises LeaseLost, Deferred and Unverified.
     """
 
-    async def ask(query: dict[str, str]) -> Series:
+    async def ask(query: dict[str, str], read: Read) -> Series:
+        understood = Ask(lambda answer: read(answer.body, answer.status) is not None)
         outcome = await requests.until_decided(
-            health, lambda bearer: requests.cloud.get(path, query, bearer), check_lease, UNDERSTOOD
+            health, lambda bearer: requests.cloud.get(path, query, bearer), check_lease, understood
         )
         if outcome.kind == "deferred":
             raise Deferred(outcome.wait_s)
-        series = _series(outcome)
+        series = _series(outcome, read)
         if series is None:
             words = outcome.refusal.words if outcome.refusal else "not understood"
             raise Unverified(f"the read-back proves nothing: {words}", outcome.refusal, outcome.attempts)
@@ -68,7 +71,7 @@ async def read_back(
     first, last = points[0].time, points[-1].time
     found = ReadBack({})
     for _ in range(MAX_PAGES):
-        page = await ask(series_query(first, last))
+        page = await ask(series_query(first, last), read_series)
         found.points |= page.points
         if page.latest is not None:
             found.newest = max(found.newest, page.latest[0])
@@ -79,19 +82,12 @@ async def read_back(
     else:
         raise Unverified("the read-back has too many points", None, 1)
     if found.newest < 0 and not all(point.time in found.points for point in points):
-        found.points |= (await ask({})).points
+        found.points |= (await ask({}, read_latest)).points
     found.newest = max(found.newest, *found.points, -1)
     return found
 
 
-def _is_understood(answer: Answer) -> bool:
-    return read_series(answer.body, answer.status) is not None
-
-
-UNDERSTOOD = Ask(_is_understood)
-
-
-def _series(outcome: Outcome) -> Series | None:
+def _series(outcome: Outcome, read: Read) -> Series | None:
     if outcome.kind != "delivered" or outcome.answer is None:
         return None
-    return read_series(outcome.answer.body, outcome.answer.status)
+    return read(outcome.answer.body, outcome.answer.status)
