@@ -167,7 +167,7 @@ def test_a_first_value_that_the_cloud_refuses_delays_what_follows_it_by_nothing(
         world.add(one)
         world.thingplus.shape = shape
         world.publish(one, BAD_VALUE)
-        world.publish(one, "2")
+        world.publish(one, "2", world.now_ms() + 1)
         await world.until(lambda: not world.stream.messages, 2)
         assert (world.points(one), world.reasons) == (1, {"refused"})
 
