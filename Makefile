@@ -85,23 +85,23 @@ bench: env ## measure the cost of a reading
 	$(BIN)/python tests/bench/cost.py
 
 .PHONY: recipes
-recipes: env ## docs/recipes.md in Go, Node, Java, Rust, a browser; Modelina on the contract (minutes, once: then cached)
+recipes: env ## docs/publish/other-languages.md in Go, Node, Java, Rust, a browser; Modelina on the contract (minutes, once: then cached)
 	FERRY_RECIPES=1 $(BIN)/pytest tests/recipes tests/contract/document -rs
 
 .PHONY: contract-release
 contract-release: contract ## with a release: its document is what later changes are compared with
-	cp docs/asyncapi.json docs/asyncapi.released.json
+	cp docs/reference/asyncapi.json docs/reference/asyncapi.released.json
 
 .PHONY: contract-page
 contract-page: env ## the contract as one HTML page, .run/contract.html (Node)
 	@$(BIN)/python scripts/contract_page.py
 
 .PHONY: contract
-contract: env ## write docs/asyncapi.json and the tables of docs/contract.md from libs/contract
+contract: env ## write docs/reference/asyncapi.json and the tables of docs/reference/contract.md from libs/contract
 	$(BIN)/python scripts/contract_docs.py
 
 .PHONY: cli-docs
-cli-docs: env ## write docs/cli.md, the reference of the `ferry` command
+cli-docs: env ## write docs/reference/cli.md, the reference of the `ferry` command
 	@$(BIN)/python scripts/cli_docs.py
 
 .PHONY: format

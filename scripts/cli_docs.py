@@ -1,4 +1,4 @@
-"""Writes docs/cli.md, what each command takes, from the commands themselves: `make cli-docs`."""
+"""Writes docs/reference/cli.md, what each command takes, from the commands themselves: `make cli-docs`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +7,12 @@ import click
 
 from ferry.client.cli.main import SECTIONS
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs/reference/cli.md"
 WIDTH = 100
 INTRODUCTION = """# Reference of the `ferry` command
 
-Made by `make cli-docs` from the commands. How to use them: [command.md](command.md), [fleet.md](fleet.md),
-[operations.md](operations.md). Every command takes `--context NAME`, which connects as that context says, and `--help`;
+Made by `make cli-docs` from the commands. How to use them: [the `ferry` command](../operate/command.md), [a fleet in one file](../operate/fleet.md),
+[operations](../operate/index.md). Every command takes `--context NAME`, which connects as that context says, and `--help`;
 they are left out below.
 """
 EVERYWHERE = {"--context", "--help"}

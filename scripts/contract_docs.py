@@ -1,6 +1,6 @@
-"""Writes what the docs say of the contract's fields, and docs/asyncapi.json: `make contract`.
+"""Writes what the docs say of the contract's fields, and docs/reference/asyncapi.json: `make contract`.
 
-The tables of docs/contract.md stand between two comments and come from the document that machines read.
+The tables of docs/reference/contract.md stand between two comments and come from the document that machines read.
 """
 
 import json
@@ -14,8 +14,8 @@ from ferry.contract.asyncapi import document
 from ferry.contract.operations import EVENTS, OPERATIONS, PUBLICATIONS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "contract.md"
-ASYNCAPI = ROOT / "docs" / "asyncapi.json"
+PAGE = ROOT / "docs/reference/contract.md"
+ASYNCAPI = ROOT / "docs/reference/asyncapi.json"
 BEGIN = "<!-- The fields: made by `make contract` from libs/contract. -->\n"
 END = "<!-- The end of the fields. -->\n"
 ID_PATTERN = "^[A-Za-z0-9_-]{1,128}$"

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def build(page: Path) -> Path:
     """Raises NoNodeError without Node, or when AsyncAPI's component cannot be installed."""
     page.parent.mkdir(parents=True, exist_ok=True)
-    document = ROOT / "docs" / "asyncapi.json"
-    node_tools.node(ROOT / "docs" / "page", "build.mjs", str(document), str(page.resolve()))
+    document = ROOT / "docs/reference/asyncapi.json"
+    node_tools.node(ROOT / "scripts/contract_html", "build.mjs", str(document), str(page.resolve()))
     return page
 
 

@@ -1,6 +1,6 @@
 """Renders deploy/k8s and gives it to checkov: `scripts/manifests.py CHECKOV`.
 
-Production is judged as it runs: with a digest for every image, as docs/deployment/kustomize.md says to set them.
+Production is judged as it runs: with a digest for every image, as docs/deploy/kustomize.md says to set them.
 """
 
 import os

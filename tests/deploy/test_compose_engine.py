@@ -1,4 +1,4 @@
-"""docker-compose.yml on a real engine, as docs/deployment/compose.md says: FERRY_COMPOSE=1, with a Docker daemon.
+"""docker-compose.yml on a real engine, as docs/deploy/compose.md says: FERRY_COMPOSE=1, with a Docker daemon.
 
 The images of `make images` are used where they are there; otherwise Compose builds them.
 """

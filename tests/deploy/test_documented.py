@@ -12,7 +12,7 @@ from manifests import ROOT
 from played import Played
 
 pytestmark = pytest.mark.timeout(300)
-DOCS = ROOT / "docs" / "deployment"
+DOCS = ROOT / "docs/deploy"
 SERVICES = {"auth", "registry", "telemetry", "otosense", "console"}
 
 
@@ -239,7 +239,7 @@ def test_secrets_are_made_once_and_complete(cluster, namespace):
 
 
 def test_every_page_that_is_named_is_there():
-    named = re.compile(r"docs/(?:deployment|evidence)(?:/[\w-]+)?\.md")
+    named = re.compile(r"(?<![\w/.])docs/[\w/.-]+\.(?:md|json)\b")
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     found = set()
     for name in files.stdout.splitlines():
@@ -248,7 +248,7 @@ def test_every_page_that_is_named_is_there():
             found |= set(named.findall(path.read_text(errors="ignore")))
     assert found
     assert not {page for page in found if not (ROOT / page).exists()}
-    for page in (*DOCS.glob("*.md"), ROOT / "docs" / "deployment.md", *(ROOT / "docs/evidence").glob("*.md")):
+    for page in (ROOT / "docs").rglob("*.md"):
         for link, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#[\w-]+)?\)", page.read_text()):
             target = page.parent / link if link else page
             assert target.exists(), f"{page.name}: {link}"

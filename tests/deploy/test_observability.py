@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "observability"
-RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+RUNBOOK = (ROOT / "docs/operate/runbook.md").read_text()
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ferry" / "prometheus"
 PROMTOOL = shutil.which("promtool", path=f"{os.environ['PATH']}:{CACHE}/usr/bin")
 needs_promtool = pytest.mark.skipif(
@@ -46,7 +46,7 @@ def test_each_alert_has_a_procedure():
     anchors = {name.lower(): text for name, text in sections.items()}
     for rule in rules():
         page, _, anchor = rule["annotations"]["runbook"].partition("#")
-        assert page == "docs/runbook.md"
+        assert page == "docs/operate/runbook.md"
         assert rule["alert"] in anchors[anchor] or rule["alert"].lower() == anchor
         steps = re.findall(r"^(\d+)\. ", anchors[anchor], re.MULTILINE)
         assert steps == [str(number) for number in range(1, len(steps) + 1)]

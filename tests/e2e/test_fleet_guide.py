@@ -1,4 +1,4 @@
-"""Every command of docs/fleet.md, one after the other, says what the page says."""
+"""Every command of docs/operate/fleet.md, one after the other, says what the page says."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ import pytest
 
 from harness.services import FERRY
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "fleet.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/operate/fleet.md"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RANDOM_ID = re.compile(r"\([0-9a-f]{32}\)")
 

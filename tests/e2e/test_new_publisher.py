@@ -1,4 +1,4 @@
-"""A publisher is added while the server runs, as docs/deployment/nats.md says."""
+"""A publisher is added while the server runs, as docs/deploy/nats.md says."""
 
 import signal
 
@@ -80,4 +80,4 @@ async def test_one_reload_is_not_enough(bus):
         return
     finally:
         await shop.close()
-    raise AssertionError("nats-server needs one reload only: say so in docs/deployment/nats.md")
+    raise AssertionError("nats-server needs one reload only: say so in docs/deploy/nats.md")

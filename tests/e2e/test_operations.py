@@ -1,4 +1,4 @@
-"""docs/operations.md: every command of its `sh` blocks is run as it stands, under production's permissions."""
+"""docs/operate/index.md: every command of its `sh` blocks is run as it stands, under production's permissions."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from harness.processes import eventually, free_port
 from harness.services import lay_fleet
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT = (ROOT / "docs" / "operations.md").read_text()
+TEXT = (ROOT / "docs/operate/index.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 QUICK = {
     "FERRY_TELEMETRY__UNKNOWN_GRACE_S": "0.2",

@@ -1,6 +1,6 @@
 """What the services expose, on a suite that has met everything: dashboards, alerts and docs name nothing else.
 
-`FERRY_WRITE_DOCS=1` writes docs/metrics.md anew.
+`FERRY_WRITE_DOCS=1` writes docs/reference/metrics.md anew.
 """
 
 import json
@@ -23,7 +23,7 @@ from harness.services import lay_fleet
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "observability"
-DOCS = ROOT / "docs" / "metrics.md"
+DOCS = ROOT / "docs/reference/metrics.md"
 SERVICES = ("auth", "registry", "telemetry", "otosense", "console")
 OURS = re.compile(r"(ferry|http_client|target)_")
 SCRAPED = {"job", "instance", "le", "service"}

@@ -1,4 +1,4 @@
-"""A publisher in each language, by the text of docs/recipes.md: `make recipes`. What is not here is skipped aloud."""
+"""A publisher in each language, by the text of docs/publish/other-languages.md: `make recipes`. What is not here is skipped aloud."""
 
 import re
 

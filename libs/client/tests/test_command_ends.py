@@ -21,7 +21,7 @@ from harness.bus import bus as a_bus
 from harness.processes import free_port
 
 FERRY = Path(sys.executable).parent / "ferry"
-DOCS = Path(__file__).parents[3] / "docs" / "command.md"
+DOCS = Path(__file__).parents[3] / "docs/operate/command.md"
 DOCUMENTS = {"asyncapi", "schema", "completion"}
 """Their output is a document, with or without --json."""
 

@@ -26,8 +26,10 @@ def validator(schema):
 
 
 def test_the_published_document_is_the_contract():
-    published = json.loads((ROOT / "docs" / "asyncapi.json").read_text())
-    assert published == document(published["info"]["version"]), "run: ferry asyncapi > docs/asyncapi.json"
+    published = json.loads((ROOT / "docs/reference/asyncapi.json").read_text())
+    assert published == document(published["info"]["version"]), (
+        "run: ferry asyncapi > docs/reference/asyncapi.json"
+    )
 
 
 def test_it_is_asyncapi_3_and_every_reference_leads_somewhere():

@@ -1,4 +1,4 @@
-"""docs/asyncapi.json as AsyncAPI's own tools read it. They come from npm: without Node, a skip says so."""
+"""docs/reference/asyncapi.json as AsyncAPI's own tools read it. They come from npm: without Node, a skip says so."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
-DOCUMENT = HERE.parents[2] / "docs" / "asyncapi.json"
+DOCUMENT = HERE.parents[2] / "docs/reference/asyncapi.json"
 OPT_IN = pytest.mark.skipif(
     not os.environ.get("FERRY_RECIPES"), reason="installs 200 MB: `make recipes`, or FERRY_RECIPES=1"
 )

@@ -9,7 +9,7 @@ from contract_changes import incompatible
 
 from ferry.contract.asyncapi import document
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[3] / "docs/reference"
 OLD = document("1")
 SCHEMAS = OLD["components"]["schemas"]
 

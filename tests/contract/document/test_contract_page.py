@@ -1,4 +1,4 @@
-"""docs/contract.md names every field that the contract has."""
+"""docs/reference/contract.md names every field that the contract has."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What Thing+ refuses, and how; where nobody documents it, what the sandbox chose (docs/sandbox.md)."""
+"""What Thing+ refuses, and how; where nobody documents it, what the sandbox chose (docs/get-started/sandbox.md)."""
 
 from pathlib import Path
 from typing import Any
@@ -298,7 +298,7 @@ def test_unknown_paths_and_methods(demo: Tenant) -> None:
 
 
 def test_what_is_exempt_says_why_in_the_words_of_the_manual(demo: Tenant) -> None:
-    manual = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text()
+    manual = (Path(__file__).parents[3] / "docs/get-started/sandbox.md").read_text()
     assert {"/rules", "/tags", "/timelines", "/pushDevices", "/controlActuator"} <= EXEMPT.keys()
     for path, reason in EXEMPT.items():
         assert f"| `{path}` | exempt, because {reason} |" in manual

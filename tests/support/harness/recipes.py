@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md, as files and commands: what stands there is what runs."""
+"""The recipes of docs/publish/other-languages.md, as files and commands: what stands there is what runs."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ import pytest
 from ferry.contract import topology
 from harness.bus import Bus
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "recipes.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/publish/other-languages.md"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ferry" / "recipes"
 """Outside the clone: what a recipe installs and builds is kept from run to run."""
 _BLOCK = re.compile(r"<!-- recipe: (\w+)/(\S+) -->\n```\w+\n(.*?)```\n", re.DOTALL)

@@ -67,6 +67,6 @@ class Settings(RuntimeSettings):
 
     @model_validator(mode="after")
     def _network_is_usable(self) -> Self:
-        """Proxies and authorities come from the environment (docs/deployment.md)."""
+        """Proxies and authorities come from the environment (docs/deploy/index.md)."""
         read_network(os.environ)
         return self

@@ -1,4 +1,4 @@
-"""The exit codes of every command. docs/command.md and `ferry --help` have this table."""
+"""The exit codes of every command. docs/operate/command.md and `ferry --help` have this table."""
 
 from enum import IntEnum
 

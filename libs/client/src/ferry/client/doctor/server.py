@@ -15,7 +15,7 @@ from ferry.client.doctor.ports import Asking
 from ferry.contract.problems import ProblemError
 
 FLOORS = ((2, 12, 14), (2, 14, 4))
-"""Older ones lose messages or let a user past permissions (docs/deployment.md)."""
+"""Older ones lose messages or let a user past permissions (docs/deploy/index.md)."""
 ENOUGH_PAYLOAD = 1024 * 1024
 CLOCK_WARNING_S, CLOCK_WRONG_S = 2.0, 60.0
 """A reading that is 15 min ahead of the bus is refused; one that is minutes behind only looks late."""

@@ -1,4 +1,4 @@
-"""Paths that Thing+ has and the sandbox does not: no delivery of readings needs them (docs/sandbox.md)."""
+"""Paths that Thing+ has and the sandbox does not: no delivery of readings needs them (docs/get-started/sandbox.md)."""
 
 EXEMPT = {
     "/rules": "rules run inside the cloud, on readings that have arrived",

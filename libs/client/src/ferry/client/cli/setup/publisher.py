@@ -11,7 +11,7 @@ from ferry.client.cli.terminal import as_json, print_json, print_table, say
 from ferry.client.publishers import Folder, Made
 from ferry.contract.ids import safe_id
 
-RELOAD = "now reload nats-server, twice (docs/operations.md)"
+RELOAD = "now reload nats-server, twice (docs/operate/index.md)"
 _folder = click.option(
     "--publishers",
     "path",

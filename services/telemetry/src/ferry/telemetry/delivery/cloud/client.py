@@ -1,4 +1,4 @@
-"""PUTs to Thing+ on the hot path, by pyreqwest: chosen by measurement (docs/telemetry.md)."""
+"""PUTs to Thing+ on the hot path, by pyreqwest: chosen by measurement (docs/understand/readings.md)."""
 
 import os
 from collections.abc import AsyncIterator
