@@ -1,4 +1,4 @@
-"""MQTT and a page in a browser, by the text of docs/publish/other-languages.md, and what the page says of MQTT 5 and of dots."""
+"""The MQTT and browser recipes of docs/publish/other-languages.md, and what it says about MQTT 5 and dots."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""A publisher in each language, by the text of docs/publish/other-languages.md: `make recipes`. What is not here is skipped aloud."""
+"""Each recipe of docs/publish/other-languages.md (`make recipes`). A missing toolchain is skipped with a reason."""
 
 import re
 

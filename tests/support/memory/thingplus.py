@@ -1,4 +1,4 @@
-"""Thing+ in memory, by the guide and what is known beside it (docs/get-started/sandbox.md): its state, and its own answers.
+"""Thing+ in memory: its state and its answers, from the guide and docs/get-started/sandbox.md.
 
 It is strict where Thing+ is: times only go up, an array is written whole or not at all, unknown entities are refused.
 """

@@ -47,7 +47,7 @@ def document(version: str) -> Json:
         "info": {
             "title": "Ferry",
             "version": version,
-            "description": "What is published, asked and told on Ferry's bus (NATS). docs/reference/contract.md says the rest.",
+            "description": "Readings, requests, answers and events on Ferry's bus. See docs/reference/contract.md.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
