@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from opentelemetry.trace import Tracer
 
 from ferry.contract import subjects
 from ferry.contract.telemetry import Presence
@@ -23,7 +24,7 @@ from ferry.telemetry.dead_letters.store import DeadLetters
 from ferry.telemetry.dead_letters.writer import NatsDeadLetters
 from ferry.telemetry.delivery.cloud.client import thingplus
 from ferry.telemetry.delivery.cloud.tokens import BusTokens
-from ferry.telemetry.delivery.cloud.traced import TracedCloud, Traces
+from ferry.telemetry.delivery.cloud.traced import TracedCloud
 from ferry.telemetry.delivery.ports import Cloud
 from ferry.telemetry.delivery.series import Traced
 from ferry.telemetry.operators import metrics, per_partition
@@ -32,9 +33,11 @@ from ferry.telemetry.operators.fill import Fill
 from ferry.telemetry.operators.measured import Ages, MeasuredCloud, MeasuredDeadLetters
 from ferry.telemetry.operators.pauses import PauseDocument
 from ferry.telemetry.operators.state import StateReader
+from ferry.telemetry.operators.traces import TracedDeadLetters, Traces, sampled_traceparent
 from ferry.telemetry.registration.bucket import RegistryBucket
 from ferry.telemetry.replica import Announce, Ports, Replica
 from ferry.telemetry.settings import Settings
+from ferry.telemetry.stream.in_flight import DeadLetterStream
 from ferry.telemetry.stream.nats.acks import NatsAcks
 from ferry.telemetry.stream.nats.clock import BusClock
 from ferry.telemetry.stream.nats.consumers import NatsConsumers
@@ -55,16 +58,17 @@ def _calm_collector() -> None:
 @asynccontextmanager
 async def lifespan(service: Service) -> AsyncIterator[None]:
     settings = cast("Settings", service.settings)
-    async with thingplus(settings.thingplus, settings.telemetry.concurrency_max) as cloud:
+    tracer = service.seen.tracer if settings.otlp.endpoint else None
+    trace = sampled_traceparent if tracer else lambda: None
+    async with thingplus(settings.thingplus, settings.telemetry.concurrency_max, trace) as cloud:
         clock = BusClock()
         name = f"{socket.gethostname().split('.')[0][:32]}-{secrets.token_hex(4)}".replace("_", "-")
-        traced = bool(settings.otlp.endpoint)
         meter = service.seen.meter
         host = urlsplit(settings.thingplus.url).hostname or ""
         counted = MeasuredCloud(cloud, host, measured(meter), meter)
-        seen = TracedCloud(counted, service.seen.tracer) if traced else counted
-        spans: Traced = Traces(service.seen.tracer).carrying if traced else nullcontext
-        ports = await _ports(service, settings, name, seen, clock)
+        seen = TracedCloud(counted, tracer) if tracer else counted
+        spans: Traced = Traces(tracer).sending if tracer else nullcontext
+        ports = await _ports(service, settings, name, seen, clock, tracer)
         replica = Replica(name, ports, settings.telemetry, spans)
         partitions = await ports.consumers.partitions()
         events = Events(service.jetstream, "telemetry")
@@ -73,7 +77,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             *(service.jetstream, ports.consumers, replica.replicas, replica.observer, partitions, pauses),
             now_ms=clock.now_ms,
         )
-        letters = DeadLetters(service.jetstream)
+        letters = DeadLetters(service.jetstream, Traces(tracer).replaying if tracer else nullcontext)
         handlers.serve(service, state, letters, DeadLetterCounts(service.nats, letters), pauses)
         fill = Fill(service.jetstream)
         metrics.observe(meter, replica.observer.presence, fill.ratios, len(partitions))
@@ -93,8 +97,11 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             await replica.stop()
 
 
-async def _ports(service: Service, settings: Settings, name: str, cloud: Cloud, clock: BusClock) -> Ports:
+async def _ports(
+    service: Service, settings: Settings, name: str, cloud: Cloud, clock: BusClock, tracer: Tracer | None
+) -> Ports:
     client, jetstream = service.nats, service.jetstream
+    dead_letters: DeadLetterStream = MeasuredDeadLetters(NatsDeadLetters(jetstream), service.seen.meter)
     pulls = NatsPulls(client)
     stored = NatsStoredMessages(client, jetstream)
     await pulls.start()
@@ -104,7 +111,7 @@ async def _ports(service: Service, settings: Settings, name: str, cloud: Cloud, 
         pulls=pulls,
         acks=NatsAcks(client, pulls),
         stored=stored,
-        dead_letters=MeasuredDeadLetters(NatsDeadLetters(jetstream), service.seen.meter),
+        dead_letters=TracedDeadLetters(dead_letters, tracer) if tracer else dead_letters,
         cloud=cloud,
         tokens=BusTokens(Tokens(client, "thingplus")),
         registry=RegistryBucket(jetstream),

@@ -89,7 +89,7 @@ class Replica:
         )
         absent = AbsentMessages(settings.unknown_messages)
         self._registered = Registered(ports.registry, absent, settings.unknown_grace_s)
-        self.statuses = StatusForwarder(self.requests, ports.now_ms)
+        self.statuses = StatusForwarder(self.requests, ports.now_ms, traced)
         self.replicas = Replicas(name, settings.silent_s)
         puller = Puller(ports.pulls, self.in_flight, lambda: self.gate.open, self._acceptor(traced).accept)
         self.ownership = Ownership(

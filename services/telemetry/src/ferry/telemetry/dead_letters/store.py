@@ -2,7 +2,8 @@
 
 import base64
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import nats.errors
 import structlog
@@ -28,12 +29,16 @@ SHOWN_BODY = 4 * 1024
 SHOWN_TEXT = 16 * 1024
 """Characters of a header that are shown."""
 
+Replaying = Callable[[str], AbstractContextManager[str]]
+"""Around a replay, from the dead letter's `traceparent`; gives the one that it is published with."""
+
 _log = structlog.get_logger(__name__)
 
 
 class DeadLetters:
-    def __init__(self, jetstream: JetStreamContext) -> None:
+    def __init__(self, jetstream: JetStreamContext, replaying: Replaying = nullcontext) -> None:
         self._jetstream = jetstream
+        self._replaying = replaying
 
     async def list(self, wanted: DeadFilter) -> DeadList:
         """A page ends at `limit` letters, at PAGE_BYTES or after PAGE_S; `next` says where the next one begins."""
@@ -93,11 +98,16 @@ class DeadLetters:
         if publish:
             subject = _text(headers, dead.SUBJECT)
             _refuse_unreplayable(subject)
-            kept = {name: _text(headers, name) for name in (dead.PUBLISHED_AT, dead.TRACEPARENT)}
-            carried = {
-                name: text for name, text in kept.items() if text and text.isascii() and text.isprintable()
-            }
-            await self._jetstream.publish(subject, message.data or b"", timeout=5, headers=carried or None)
+            with self._replaying(_text(headers, dead.TRACEPARENT)) as traceparent:
+                kept = {dead.PUBLISHED_AT: _text(headers, dead.PUBLISHED_AT), dead.TRACEPARENT: traceparent}
+                carried = {
+                    name: text
+                    for name, text in kept.items()
+                    if text and text.isascii() and text.isprintable()
+                }
+                await self._jetstream.publish(
+                    subject, message.data or b"", timeout=5, headers=carried or None
+                )
         try:
             await self._jetstream.delete_msg(STREAM, int(message.seq or 0))
         except NotFoundError:

@@ -1,6 +1,6 @@
 """A sensor's readings, from its lane to the cloud: coalesced, in order, compared when in doubt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from ferry.clouds.thingplus.paths import series_path
@@ -17,8 +17,8 @@ from ferry.telemetry.stream.delivery import Cause, Delivery
 REFUSES_AN_ARRAY = frozenset({"refused", "past_time", "too_large"})
 Settle = Callable[[Delivery], None]
 """Acks a delivery, or stores its dead letter where it has a cause."""
-Traced = Callable[[list[QueuedPoint]], AbstractContextManager[object]]
-"""Around each request: whose points it has, for traces."""
+Traced = Callable[[Iterable[Delivery]], AbstractContextManager[object]]
+"""Around the requests for these deliveries, for traces."""
 
 
 class SeriesForwarder:
@@ -44,7 +44,7 @@ class SeriesForwarder:
                 chunk = await self._compare(lane, path, chunk, settle, check_lease)
                 if not chunk:
                     continue
-            with self._traced(chunk):
+            with self._traced(delivery for point in chunk for delivery in point.deliveries):
                 outcome = await self._put(lane, path, body_of(chunk), check_lease)
             if outcome.kind == "delivered":
                 lane.delivered(chunk)

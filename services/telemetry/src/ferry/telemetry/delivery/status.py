@@ -7,7 +7,7 @@ from ferry.telemetry.clock import NowMs
 from ferry.telemetry.delivery.ports import Answer
 from ferry.telemetry.delivery.read_back import Deferred
 from ferry.telemetry.delivery.requests import Requests
-from ferry.telemetry.delivery.series import Settle, cause_of
+from ferry.telemetry.delivery.series import Settle, Traced, cause_of
 from ferry.telemetry.lanes.status_lane import StatusLane, Waiting, left_s
 
 NOT_ON = frozenset({"off", "err"})
@@ -20,10 +20,11 @@ class Expired(Exception):  # noqa: N818 - a state, not a bug
 class StatusForwarder:
     """`expired` counts statuses that were not sent because their validity was over."""
 
-    def __init__(self, requests: Requests, now_ms: NowMs) -> None:
+    def __init__(self, requests: Requests, now_ms: NowMs, traced: Traced) -> None:
         self.expired = 0
         self._now_ms = now_ms
         self._requests = requests
+        self._traced = traced
 
     async def forward(
         self, lane: StatusLane, interval_ms: int, settle: Settle, check_lease: Callable[[], None]
@@ -44,7 +45,8 @@ class StatusForwarder:
             return await self._requests.cloud.put(path, status_body(waiting.value, valid_s), bearer)
 
         try:
-            outcome = await self._requests.until_decided(lane.health, call, check_lease)
+            with self._traced([lane.waiting.delivery] if lane.waiting else []):
+                outcome = await self._requests.until_decided(lane.health, call, check_lease)
         except Expired:
             if lane.waiting:
                 self.expired += 1

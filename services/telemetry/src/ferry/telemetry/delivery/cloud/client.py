@@ -1,7 +1,7 @@
 """PUTs to Thing+ on the hot path, by pyreqwest: chosen by measurement (docs/understand/readings.md)."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -22,17 +22,24 @@ MAX_ANSWER = 256 * 1024
 """Bytes of an answer that are read; what is longer is no answer of Thing+'s."""
 MAX_READ_BACK = 4 * 1024 * 1024
 """The same for a series read back: the largest publication, every character of it escaped, fits."""
+Trace = Callable[[], str | None]
+"""The W3C `traceparent` of a request, if it is followed."""
+
+
+def _no_trace() -> None:
+    return None
 
 
 class ThingPlusCloud:
     """Both calls raise Unreachable."""
 
-    def __init__(self, base: str, client: Client, proxy: str = "") -> None:
+    def __init__(self, base: str, client: Client, proxy: str = "", trace: Trace = _no_trace) -> None:
         """`proxy` is shown where a request fails on its way through it."""
         self._base = base.rstrip("/")
         self._host = urlsplit(base).hostname or ""
         self._proxy = proxy
         self._client = client
+        self._trace = trace
 
     async def put(self, path: str, body: bytes, bearer: str) -> Answer:
         request = self._client.put(self._base + path).header("Authorization", bearer)
@@ -43,6 +50,8 @@ class ThingPlusCloud:
         return await self._send(request.query(query), MAX_READ_BACK)
 
     async def _send(self, request: RequestBuilder, most: int = MAX_ANSWER) -> Answer:
+        if traceparent := self._trace():
+            request = request.header("traceparent", traceparent)
         try:
             async with request.build_streamed() as response:
                 body = bytes(await response.body_reader.read(most) or b"")
@@ -62,7 +71,9 @@ def _header(response: Response, name: str) -> str:
 
 
 @asynccontextmanager
-async def thingplus(settings: CloudSettings, connections: int) -> AsyncIterator[ThingPlusCloud]:
+async def thingplus(
+    settings: CloudSettings, connections: int, trace: Trace = _no_trace
+) -> AsyncIterator[ThingPlusCloud]:
     builder = (
         ClientBuilder()
         .max_connections(connections)
@@ -77,4 +88,4 @@ async def thingplus(settings: CloudSettings, connections: int) -> AsyncIterator[
     network = read_network(os.environ)
     proxy = network.proxy_for(settings.url)
     async with through(builder, network, settings.url).build() as client:
-        yield ThingPlusCloud(settings.url, client, proxy.shown if proxy else "")
+        yield ThingPlusCloud(settings.url, client, proxy.shown if proxy else "", trace)
