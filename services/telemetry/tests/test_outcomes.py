@@ -21,6 +21,7 @@ from ferry.telemetry.lanes.points import Point
 from ferry.telemetry.lanes.series_lane import SeriesLane
 from ferry.telemetry.operators.errors import LastErrors
 from ferry.telemetry.stream.delivery import Delivery
+from memory.services import MemoryAuth, MemoryTokens
 
 JSON = "application/json"
 HTML = Answer(200, b"<html>maintenance</html>", None, "text/html")
@@ -90,27 +91,15 @@ class MemoryCloud:
         return float(value) if self.shown_as == "numbers" else value
 
 
-class MemoryTokens:
-    def __init__(self):
-        self.generation = 1
-        self.header = "Bearer x"
-
-    async def bearer(self):
-        return self
-
-    async def reject(self, generation):
-        self.generation += 1
-
-
 class Bench:
     def __init__(self, budget_s=300.0):
         self.cloud = MemoryCloud()
         self.gate = Gate(Limiter(16), Breaker(0.01, 0.02, 0.1))
         policy = RetryPolicy(0.0005, 0.002, budget_s, pause_max_s=0.1)
-        self.tokens = MemoryTokens()
+        self.auth = MemoryAuth(renews_s=0.001)
         self.is_crowded = False
         self.requests = Requests(
-            *(self.cloud, self.tokens, self.gate, policy, LastErrors(), lambda: 1000),
+            *(self.cloud, MemoryTokens(self.auth), self.gate, policy, LastErrors(), lambda: 1000),
             is_crowded_for=lambda _: self.is_crowded,
         )
         self.settled: list[Delivery] = []
@@ -255,7 +244,22 @@ async def test_413_is_a_size_and_remembered(bench):
 async def test_a_bearer_refused_in_any_shape_is_renewed(bench):
     bench.cloud.answers = [Answer(401, b'"Access denied"', None, JSON)]
     await bench.send(1)
-    assert (bench.dead, bench.tokens.generation) == ([], 2)
+    assert (bench.dead, bench.auth.generation) == ([], 2)
+
+
+async def test_a_bearer_that_cannot_be_renewed_pauses_the_cloud_in_auths_words(bench):
+    causes = []
+
+    class Noting(MemoryCloud):
+        async def put(self, path, body, bearer):
+            causes.append(bench.gate.breaker.cause)
+            return await bench.cloud.put(path, body, bearer)
+
+    bench.requests.cloud = Noting()
+    bench.auth.refused = True
+    bench.cloud.answers = [Answer(401, b'"Access denied"', None, JSON)]
+    await bench.send(1)
+    assert (bench.dead, causes) == ([], ["", "no token: auth has none"])
 
 
 async def test_a_lane_alone_in_an_outage_tries_again_within_seconds():

@@ -12,7 +12,7 @@ from ferry.telemetry.settings import TelemetrySettings
 from memory.cloud import MemoryCloud, Mishap
 from memory.link import Link, MemoryAcks, MemoryConsumers, MemoryPulls, MemoryStoredMessages, Troubles
 from memory.loop import VirtualLoop, run_virtually
-from memory.services import MemoryDeadLetters, MemoryRegistry, MemoryTokens
+from memory.services import MemoryAuth, MemoryDeadLetters, MemoryRegistry, MemoryTokens
 from memory.stream import MemoryStream
 from memory.thingplus import ThingPlus
 
@@ -27,7 +27,8 @@ class World:
         self.loop = loop
         self.stream = MemoryStream(topology.PARTITIONS, 600.0, self.now_ms)
         self.thingplus = ThingPlus(self.now_ms, on_points=self._arrived)
-        self.cloud = MemoryCloud(self.thingplus, lambda: self.latency_s)
+        self.auth = MemoryAuth()
+        self.cloud = MemoryCloud(self.thingplus, lambda: self.latency_s, accepts=self.auth.accepts)
         self.registry = registry or MemoryRegistry()
         self.letters = MemoryDeadLetters()
         self.latency_s = 0.02
@@ -40,7 +41,7 @@ class World:
             stored=MemoryStoredMessages(link),
             dead_letters=self.letters,
             cloud=self.cloud,
-            tokens=MemoryTokens(),
+            tokens=MemoryTokens(self.auth),
             registry=self.registry,
             announce=self._announce,
             now_ms=self.now_ms,
@@ -112,8 +113,10 @@ def run(check: Check, registry: MemoryRegistry | None = None, **settings: object
     async def main(loop: VirtualLoop) -> None:
         world = World(loop, registry, **settings)
         await asyncio.sleep(2)
-        await check(world)
-        await world.end()
+        try:
+            await check(world)
+        finally:
+            await world.end()
 
     run_virtually(main)
 

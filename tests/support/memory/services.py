@@ -16,36 +16,61 @@ class Header(NamedTuple):
 
 
 @dataclass
-class MemoryTokens:
-    """Auth, shared by all replicas: a refused generation is renewed once for everybody."""
+class MemoryAuth:
+    """Auth, for all replicas: a generation that is rejected is renewed once for everybody.
+
+    `none`: nobody answers. `refused`: the cloud grants no new token; who rejects nothing gets the old one.
+    `life_s`: how long a token may be kept without asking again.
+    """
 
     generation: int = 1
     revoked: int = 0
     """Generations up to it are refused by the cloud."""
     renewals: int = 0
     none: Callable[[], bool] = lambda: False
+    refused: bool = False
+    life_s: float = 3600.0
+    answers_s: float = 0.002
     renews_s: float = 0.1
-    _renewing: bool = False
 
-    async def bearer(self) -> Header:
-        if self.none():
-            await asyncio.sleep(0)
+    async def token(self, rejected: int | None = None) -> int:
+        await asyncio.sleep(self.renews_s if rejected == self.generation else self.answers_s)
+        if self.none() or (self.refused and rejected == self.generation):
             raise NoToken("auth has none")
-        return Header(f"Bearer {self.generation}", self.generation)
-
-    async def reject(self, generation: int) -> None:
-        await asyncio.sleep(self.renews_s)
-        if self.none():
-            raise NoToken("auth has none")
-        if generation == self.generation:
+        if rejected == self.generation:
             self.generation += 1
             self.renewals += 1
+        return self.generation
 
     def accepts(self, bearer: str) -> bool:
         return int(bearer.removeprefix("Bearer ")) > self.revoked
 
     def revoke(self) -> None:
         self.revoked = self.generation
+
+
+class MemoryTokens:
+    """One replica's: it asks nobody while it has a token, also when others have a newer one by now."""
+
+    def __init__(self, auth: MemoryAuth) -> None:
+        self._auth = auth
+        self._held: int | None = None
+        self._fresh_until = 0.0
+
+    async def bearer(self) -> Header:
+        if self._held is None or asyncio.get_running_loop().time() >= self._fresh_until:
+            self._keep(await self._auth.token())
+        return Header(f"Bearer {self._held}", self._held or 0)
+
+    async def reject(self, generation: int) -> None:
+        if self._held == generation:
+            self._held = None
+        if self._held is None:
+            self._keep(await self._auth.token(generation))
+
+    def _keep(self, generation: int) -> None:
+        self._held = max(generation, self._held or 0)
+        self._fresh_until = asyncio.get_running_loop().time() + self._auth.life_s
 
 
 @dataclass

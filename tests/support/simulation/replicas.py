@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from ferry.contract.telemetry import Presence
-from ferry.telemetry.delivery.ports import Cloud, Tokens
+from ferry.telemetry.delivery.ports import Cloud
 from ferry.telemetry.registration.ports import Registry
 from ferry.telemetry.replica import Ports, Replica
 from ferry.telemetry.settings import TelemetrySettings
@@ -14,6 +14,7 @@ from ferry.telemetry.stream.in_flight import DeadLetterStream
 from ferry.telemetry.stream.ports import StreamUnavailable
 from memory.link import Link, MemoryAcks, MemoryConsumers, MemoryPulls, MemoryStoredMessages, Troubles
 from memory.loop import VirtualLoop, context_of
+from memory.services import MemoryAuth, MemoryTokens
 from memory.stream import MemoryStream
 
 HEARD_S = 0.002
@@ -49,7 +50,7 @@ class Process:
             stored=MemoryStoredMessages(link),
             dead_letters=fleet.dead_letters,
             cloud=fleet.cloud,
-            tokens=fleet.tokens,
+            tokens=MemoryTokens(fleet.auth),
             registry=fleet.registry,
             announce=self._announce,
             now_ms=lambda: fleet.now_ms() + skew_ms,
@@ -111,7 +112,7 @@ class Fleet:
         settings: TelemetrySettings,
         stream: MemoryStream,
         cloud: Cloud,
-        tokens: Tokens,
+        auth: MemoryAuth,
         registry: Registry,
         dead_letters: DeadLetterStream,
         now_ms: Any,
@@ -123,7 +124,7 @@ class Fleet:
         self.settings = settings
         self.stream = stream
         self.cloud = cloud
-        self.tokens = tokens
+        self.auth = auth
         self.registry = registry
         self.dead_letters = dead_letters
         self.now_ms = now_ms

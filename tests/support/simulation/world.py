@@ -9,7 +9,7 @@ from ferry.contract.dead import Reason
 from memory.cloud import TOKEN_REFUSALS, MemoryCloud, Mishap, Request
 from memory.link import Troubles
 from memory.loop import VirtualLoop
-from memory.services import DeadLetter, MemoryDeadLetters, MemoryRegistry, MemoryTokens
+from memory.services import DeadLetter, MemoryAuth, MemoryDeadLetters, MemoryRegistry
 from memory.stream import MemoryStream, Stored
 from memory.thingplus import StatusWrite, ThingPlus
 from simulation.faults import KINDS
@@ -19,6 +19,8 @@ from simulation.replicas import Fleet
 
 EPOCH_MS = 1_764_000_000_000
 REASONS = frozenset(Reason)
+TOKEN_S = 60.0
+"""How long a replica keeps a token before it asks auth again."""
 
 
 class World:
@@ -45,7 +47,7 @@ class World:
         self.thingplus = ThingPlus(
             self.now_ms, plan.shape, plan.numbers, plan.texts_as_times, largest=plan.largest
         )
-        self.tokens = MemoryTokens()
+        self.auth = MemoryAuth(life_s=TOKEN_S)
         self.registry = MemoryRegistry()
         for gateway in plan.gateways:
             self.registry.intervals[gateway.name] = gateway.interval_ms
@@ -59,7 +61,7 @@ class World:
             self.thingplus,
             self._latency_s,
             self._mishap,
-            self.tokens.accepts,
+            self.auth.accepts,
             self.random.choice(TOKEN_REFUSALS),
             plan.capacity,
         )
@@ -72,7 +74,7 @@ class World:
             takes_s=lambda: self.random.uniform(1, 7) if self._is_active("dead_slow") else 0.002,
         )
         self.dead_letters.on_store = self._on_dead
-        self.tokens.none = lambda: self._is_active("no_token")
+        self.auth.none = lambda: self._is_active("no_token")
         troubles = Troubles(
             delivery_is_lost=lambda _: self._happens("lost_delivery"),
             ack_is_lost=lambda _: self._happens("lost_ack"),
@@ -81,7 +83,7 @@ class World:
             direct_is_behind=lambda: self._is_active("direct_behind"),
         )
         self.fleet = Fleet(
-            *(self.loop, self.random, plan.settings, self.stream, self.cloud, self.tokens, self.registry),
+            *(self.loop, self.random, plan.settings, self.stream, self.cloud, self.auth, self.registry),
             *(self.dead_letters, self.now_ms, troubles, plan.bus_latency_s),
         )
         self.fleet.on_ack = self._on_ack
@@ -204,7 +206,7 @@ class World:
             case "gateway_gone":
                 self.thingplus.gateways.pop(str(fault.gateway), None)
             case "revoked":
-                self.tokens.revoke()
+                self.auth.revoke()
             case "registry_silent":
                 self.registry.answers = False
             case "registry_unfilled":

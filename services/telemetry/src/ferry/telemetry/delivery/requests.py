@@ -169,25 +169,26 @@ class Requests:
             try:
                 return await self._tokens.bearer()
             except NoToken as error:
-                self._errors.note(self._now_ms(), f"no token: {error}")
-                self.gate.pause(NO_TOKEN_PAUSE_S, f"no token: {error}")
+                self._pause(error)
                 await asyncio.sleep(random.uniform(0.5, 1) * NO_TOKEN_PAUSE_S)  # noqa: S311 - no secret
 
     async def _reject(self, generation: int) -> None:
+        """Where there is no newer token the cloud pauses: auth gives the refused one again until it has another."""
         try:
             await self._tokens.reject(generation)
         except NoToken as error:
-            self._errors.note(self._now_ms(), f"no token: {error}")
+            self._pause(error)
+
+    def _pause(self, error: NoToken) -> None:
+        self._errors.note(self._now_ms(), f"no token: {error}")
+        self.gate.pause(NO_TOKEN_PAUSE_S, f"no token: {error}")
 
     def _is_exhausted(self, health: LaneHealth, since: float, reply: Reply) -> bool:
         """A budget runs only while the cloud answers others; a refused account is never the reading's fault."""
         health.failing = True
         gate = self.gate
-        if (
-            reply.kind in (Kind.ACCOUNT, Kind.BEARER)
-            or not gate.open
-            or not gate.others_since(since, health.key)
-        ):
+        others_get_through = gate.open and gate.others_since(since, health.key)
+        if reply.kind in (Kind.ACCOUNT, Kind.BEARER) or not others_get_through:
             return False
         if reply.kind is Kind.ENTITY and gate.most_are_refused(health.refused_since or since, health.key):
             return False
