@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from ferry.contract import subjects
-from ferry.runtime.connection import TolerantClient
+from ferry.runtime.direct import TolerantClient
 from harness.bus import bus as a_bus
 from harness.nats_config import HARNESS, LOOPBACK, password
 from harness.processes import eventually

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from structlog.testing import capture_logs
 
 from ferry.contract.problems import ProblemError
-from ferry.runtime.connection import TolerantClient
+from ferry.runtime.direct import TolerantClient
 from ferry.runtime.requests import ask
 from ferry.runtime.service import Service, running
 from ferry.runtime.settings import HealthSettings, NatsSettings, RuntimeSettings

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from nats.aio.msg import Msg
 
 from ferry.telemetry.stream.in_flight import InFlight
 from ferry.telemetry.stream.nats.pulls import BATCH, NatsPulls
@@ -20,29 +19,28 @@ class Bus:
         self.pulled = 0
         self.delivered = 0
         self._inbox = ""
-        self._client: Any = self
 
     def new_inbox(self):
         return "_INBOX.replica"
 
-    async def subscribe(self, subject, cb, **_):
-        self._receive = cb
+    async def receive(self, subject, receive):
+        self._receive = receive
 
     async def publish(self, subject, request, reply):
         assert json.loads(request)["batch"] == BATCH
         self.pulled += 1
         self._inbox = reply
 
-    async def deliver(self, number):
+    def deliver(self, number):
         for _ in range(number):
             self.delivered += 1
             ack = f"$JS.ACK.FERRY_READINGS.consumer.1.{self.delivered}.{self.delivered}.1700000000000000000.0"
             subject = "0.ferry.v1.gateways.g.sensors.s.series"
-            await self._receive(Msg(self._client, subject, ack, b'{"value":"1"}'))
+            self._receive(subject.encode(), ack.encode(), b'{"value":"1"}', None)
 
-    async def say(self, status, description):
+    def say(self, status, description):
         headers = {"Status": status, "Description": description}
-        await self._receive(Msg(self._client, self._inbox, "", b"", headers))
+        self._receive(self._inbox.encode(), b"", b"", headers)
 
 
 @pytest.fixture
@@ -52,7 +50,7 @@ async def bus():
 
 @pytest.fixture
 async def pulling(bus):
-    pulls = NatsPulls(bus)
+    pulls = NatsPulls(cast("Any", bus))
     await pulls.start()
     nobody: Any = None
     in_flight = InFlight(nobody, nobody, 10_000, 10_000_000, lambda: 0)
@@ -69,17 +67,17 @@ async def turns():
 
 
 async def test_a_full_batch_is_followed_by_the_next_pull_at_once(bus, pulling):
-    await bus.deliver(BATCH)
-    await bus.say("409", "Batch Completed")
+    bus.deliver(BATCH)
+    bus.say("409", "Batch Completed")
     await turns()
     assert (bus.pulled, pulling.done()) == (2, False)
 
 
 async def test_the_late_end_of_a_batch_does_not_end_the_pull_after_it(bus, pulling):
     for batch in range(1, 4):
-        await bus.deliver(BATCH)
+        bus.deliver(BATCH)
         await turns()
-        await bus.say("409", "Batch Completed")
+        bus.say("409", "Batch Completed")
         await turns()
         assert (bus.pulled, pulling.done()) == (1 + batch, False)
 
@@ -93,8 +91,8 @@ async def test_the_late_end_of_a_batch_does_not_end_the_pull_after_it(bus, pulli
     ],
 )
 async def test_a_pull_that_ends_early_is_followed_by_the_next_one(bus, pulling, status, description):
-    await bus.deliver(3)
-    await bus.say(status, description)
+    bus.deliver(3)
+    bus.say(status, description)
     await turns()
     assert (bus.pulled, pulling.done()) == (2, False)
 
@@ -104,6 +102,6 @@ async def test_a_pull_that_ends_early_is_followed_by_the_next_one(bus, pulling, 
     [("409", "Consumer Deleted"), ("409", "Leadership Change"), ("503", "No Responders")],
 )
 async def test_a_consumer_that_may_be_gone_ends_the_pulling(bus, pulling, status, description):
-    await bus.say(status, description)
+    bus.say(status, description)
     await turns()
     assert pulling.done()

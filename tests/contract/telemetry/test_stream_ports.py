@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ferry.contract import subjects, topology
+from ferry.runtime.direct import DirectClient
 from ferry.telemetry.stream.nats.acks import NatsAcks
 from ferry.telemetry.stream.nats.consumers import NatsConsumers
 from ferry.telemetry.stream.nats.pulls import NatsPulls
@@ -103,7 +104,8 @@ async def world(request, tmp_path):
         return
     async with a_bus(tmp_path / "bus") as bus:
         await bus.lay()
-        client = await bus.connect()
+        client = DirectClient()
+        await client.connect(bus.url)
         yield OverNats(client)
         await client.close()
 

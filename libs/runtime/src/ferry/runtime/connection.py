@@ -8,8 +8,8 @@ from faststream.nats import NatsBroker
 from faststream.nats.opentelemetry import NatsTelemetryMiddleware
 from faststream.nats.security import NatsCredentials, NatsNKey, NatsSecurity, NatsUserPassword
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 
+from ferry.runtime.direct import DirectClient
 from ferry.runtime.observability import Observability
 from ferry.runtime.settings import NatsSettings
 
@@ -73,40 +73,11 @@ def _security(chosen: dict[str, Any]) -> NatsSecurity:
     return NatsSecurity(ssl_context=tls)
 
 
-class TolerantClient(Client):
-    """nats-py's client, whose reader survives every message that the server passes on.
-
-    nats-py 2.16 decodes subjects and inline status headers as UTF-8 in its read loop. The server checks neither, and
-    one message that fails there ends the loop: the client hears nothing more until its pings go unanswered.
-    """
-
-    def _build_message(
-        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
-    ) -> Msg:
-        """A byte that is not UTF-8 becomes a surrogate, as file names do in Python (PEP 383)."""
-        return self.msg_class(
-            subject=subject.decode(errors="surrogateescape"),
-            reply=reply.decode(errors="surrogateescape"),
-            data=data,
-            headers=headers,
-            _client=self,
-            _sid=sid,
-        )
-
-    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
-        """None for headers that cannot be read: the message comes without them."""
-        try:
-            return await super()._process_headers(headers)
-        except (ValueError, LookupError) as error:
-            _log.warning("nats.headers_unreadable", error=type(error).__name__)
-            return None
-
-
 class Broker(NatsBroker):
-    """FastStream's broker over a TolerantClient; it takes no client from outside."""
+    """FastStream's broker over a DirectClient; it takes no client from outside."""
 
     async def _connect(self) -> Client:
-        client = TolerantClient()
+        client = DirectClient()
         await client.connect(**self._connection_kwargs)
         self.config.connect(client)
         return client

@@ -4,18 +4,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import nats.errors
 import structlog
 from faststream import FastStream
 from faststream.nats import NatsBroker
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from pydantic import BaseModel
 
 from ferry.contract.operations import OPERATIONS
 from ferry.runtime import connection, health
+from ferry.runtime.direct import DirectClient
 from ferry.runtime.events import Events
 from ferry.runtime.loop_lag import LoopLag
 from ferry.runtime.observability import Observability, observe
@@ -52,8 +52,8 @@ class Service:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
-    def nats(self) -> Client:
-        return self.broker.config.broker_config.connection_state.connection
+    def nats(self) -> DirectClient:
+        return cast("DirectClient", self.broker.config.broker_config.connection_state.connection)
 
     @property
     def jetstream(self) -> JetStreamContext:

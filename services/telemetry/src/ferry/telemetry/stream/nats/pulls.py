@@ -9,11 +9,10 @@ import json
 from dataclasses import dataclass, field
 
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
 from ferry.contract import topology
 from ferry.contract.dead import PUBLISHED_AT
+from ferry.runtime.direct import DirectClient
 from ferry.telemetry.stream.delivery import Delivery
 from ferry.telemetry.stream.ports import PullEnd, Receiver
 
@@ -54,18 +53,17 @@ class _Pull:
 
 
 class NatsPulls:
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: DirectClient) -> None:
         self._client = client
         self._inbox = client.new_inbox()
+        self._inbox_key = self._inbox.partition(".")[0]
         self._pulls: dict[str, _Pull] = {}
         self._long = False
         self.ack_prefix = f"$JS.ACK.{topology.READINGS.name}"
         """Of every ack's subject, before the consumer's name."""
 
     async def start(self) -> None:
-        await self._client.subscribe(
-            f"{self._inbox}.*", cb=self._on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
-        )
+        await self._client.receive(f"{self._inbox}.*", self._receive)
 
     async def pull(self, partition: int, consumer: str, receiver: Receiver) -> PullEnd:
         key = str(partition)
@@ -79,41 +77,40 @@ class NatsPulls:
             return PullEnd.SUSPECT
         return pull.end  # it stays known: what arrives late is for its receiver to count
 
-    async def _on_message(self, msg: Msg) -> None:
-        subject = msg.subject
-        if subject.startswith(self._inbox):
-            self._on_status(subject.rpartition(".")[2], msg)
-            return
-        key, _, published = subject.partition(".")
+    def _receive(self, subject: bytes, reply: bytes, body: bytes, headers: dict[str, str] | None) -> None:
+        key, _, published = subject.decode(errors="surrogateescape").partition(".")
         pull = self._pulls.get(key)
         if pull is None:
+            if key == self._inbox_key:
+                self._on_status(published.rpartition(".")[2], headers or {})
+                return
             if key.isdigit():
                 return  # delivered after the partition was let go: its next owner gets it
-            published = subject  # the stream's transform put it into no partition
+            published = f"{key}.{published}"  # the stream's transform put it into no partition
             if (pull := self._pulls.get(OUTSIDE_KEY)) is None:
                 return
         pull.expected -= 1
         # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<sequence>.<delivery>.<ns>.<pending>[.<token>]
-        tokens = msg.reply.split(".")
+        tokens = reply.split(b".")
         long = len(tokens) > 9  # noqa: PLR2004 - the two lengths of an ack subject (ADR-15)
         at = 7 if long else 5
         if long is not self._long:
             self._long = long
-            self.ack_prefix = ".".join(tokens[: at - 2])
-        delivery = delivery_of(msg.data, published, msg.headers, int(tokens[at]), int(tokens[at + 2]))
+            self.ack_prefix = b".".join(tokens[: at - 2]).decode()
+        delivery = delivery_of(body, published, headers, int(tokens[at]), int(tokens[at + 2]))
         if not pull.receiver.receive(delivery, int(tokens[at + 1])) or pull.expected <= 0:
             pull.over.set()
 
-    def _on_status(self, key: str, msg: Msg) -> None:
+    def _on_status(self, key: str, headers: dict[str, str]) -> None:
         pull = self._pulls.get(key)
-        if pull is None or not msg.headers:
+        if pull is None or not headers:
             return
-        status = msg.headers.get("Status", "")
+        status = headers.get("Status", "")
         if status == "100":
-            if not pull.receiver.idle(int(msg.headers.get("Nats-Last-Consumer", 0))):
+            if not pull.receiver.idle(int(headers.get("Nats-Last-Consumer", 0))):
                 pull.over.set()
             return
-        description = msg.headers.get("Description", "")
+        description = headers.get("Description", "")
         if description == COMPLETED:
             return  # the next pull may be on its way by now
         if status in GONE and not any(word in description for word in HARMLESS):
