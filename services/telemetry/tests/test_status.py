@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -51,13 +52,16 @@ def test_what_is_left_of_a_validity(waited_ms, left):
     assert left_s(waiting(1), interval_ms=60_000, now_ms=1000 + waited_ms) == left
 
 
-def test_the_time_is_the_buss_own():
-    clock = BusClock()
-    machine_ms = clock.now_ms()
-    clock.compare(b'{"ts":"2026-01-01T00:00:00Z"}', machine_ms, machine_ms + 20)
-    assert abs(clock.now_ms() - 1_767_225_600_000) < 5000
-    with pytest.raises(TypeError):
-        clock.compare(b"{}", 0, 0)
+def test_the_time_is_the_buss_own_and_goes_on_from_there():
+    clock = BusClock(lambda: 0)
+    assert clock.now_ms() == 0
+    now_s = time.monotonic()
+    clock.compare(b'{"ts":"2026-01-01T00:00:00Z"}', now_s - 10.0, now_s)
+    assert 0 <= clock.now_ms() - 1_767_225_605_000 < 5000
+    for odd in (b"{}", b'{"ts":7}', b'{"ts":null}'):
+        with pytest.raises(TypeError):
+            clock.compare(odd, now_s, now_s)
+    assert 0 <= clock.now_ms() - 1_767_225_605_000 < 5000
 
 
 def values_at_cloud(world):

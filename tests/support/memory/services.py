@@ -75,13 +75,18 @@ class MemoryTokens:
 
 @dataclass
 class MemoryRegistry:
-    """`filled` is false where the bucket was made anew: what is not in it may exist all the same."""
+    """`filled` is false where the bucket was made anew: what is not in it may exist all the same.
+
+    `intervals` has None for a gateway that was retired.
+    """
 
     sensors: dict[tuple[str, str], SensorState] = field(default_factory=dict)
-    intervals: dict[str, int] = field(default_factory=dict)
+    intervals: dict[str, int | None] = field(default_factory=dict)
     filled: bool = True
     answers: bool = True
     takes_s: float = 0.002
+    silent_s: float = 2.0
+    """How long an answer is waited for that does not come."""
     asked: int = 0
 
     async def sensor(self, gateway: str, sensor: str) -> SensorState:
@@ -99,7 +104,7 @@ class MemoryRegistry:
 
     async def _ask(self) -> None:
         self.asked += 1
-        await asyncio.sleep(self.takes_s if self.answers else 2.0)
+        await asyncio.sleep(self.takes_s if self.answers else self.silent_s)
         if not self.answers:
             raise LookupFailed("no answer")
 

@@ -71,6 +71,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         ports = await _ports(service, settings, name, seen, clock, tracer)
         replica = Replica(name, ports, settings.telemetry, spans)
         partitions = await ports.consumers.partitions()
+        await clock.look(service.nats)  # first: by a wrong clock of the machine statuses would expire
         events = Events(service.jetstream, "telemetry")
         pauses = PauseDocument(service.jetstream, replica.paused, events)
         state = StateReader(

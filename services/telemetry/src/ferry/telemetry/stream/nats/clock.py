@@ -1,4 +1,4 @@
-"""Time as the bus has it: the machine's own clock may be hours off."""
+"""Time as the bus has it: the machine's own clock may be hours off, and may be set meanwhile."""
 
 import asyncio
 import time
@@ -9,40 +9,47 @@ import structlog
 from nats.aio.client import Client
 
 from ferry.contract import topology
-from ferry.telemetry.clock import machine_ms
+from ferry.telemetry.clock import NowMs, machine_ms
 
 LOOK_S = 60.0
 _log = structlog.get_logger(__name__)
 
 
 class BusClock:
-    """The machine's clock, corrected by what the server's answers show of its own."""
+    """What the server's answers show of its clock, carried on by the monotonic one; `machine` until the first."""
 
-    def __init__(self) -> None:
-        self.offset_ms = 0
-        """How far the machine's clock is ahead, in ms."""
+    def __init__(self, machine: NowMs = machine_ms) -> None:
+        self._machine = machine
+        self._ahead_ms: float | None = None
+        """How far the bus's clock is ahead of the monotonic one, in ms."""
 
     def now_ms(self) -> int:
         """Unix ms."""
-        return machine_ms() - self.offset_ms
+        if self._ahead_ms is None:
+            return self._machine()
+        return round(time.monotonic() * 1000 + self._ahead_ms)
 
-    def compare(self, answer: bytes, asked_ms: float, answered_ms: float) -> None:
-        """From an answer of JetStream's API, which carries the server's time. Raises TypeError where it has none."""
+    def compare(self, answer: bytes, asked_s: float, answered_s: float) -> None:
+        """From an answer of JetStream's API, which carries the server's time, and when it came by the monotonic clock.
+
+        Raises TypeError where it has none.
+        """
         moment = msgspec.json.decode(answer).get("ts")
         if not isinstance(moment, str):
             raise TypeError("the answer has no time")
         server_ms = msgspec.convert(moment, datetime, strict=False).timestamp() * 1000
-        self.offset_ms = round((asked_ms + answered_ms) / 2 - server_ms)
+        self._ahead_ms = server_ms - (asked_s + answered_s) * 500
 
     async def watch(self, client: Client) -> None:
         while True:
-            try:
-                await self.look(client)
-            except Exception as error:  # noqa: BLE001 - the next look will tell
-                _log.warning("bus_clock.unanswered", error=type(error).__name__)
             await asyncio.sleep(LOOK_S)
+            await self.look(client)
 
     async def look(self, client: Client) -> None:
-        asked_ms = time.time() * 1000
-        answer = await client.request(f"$JS.API.STREAM.INFO.{topology.READINGS.name}", b"", timeout=5)
-        self.compare(answer.data, asked_ms, time.time() * 1000)
+        """Never raises: where the bus does not answer, what it last said is carried on."""
+        asked_s = time.monotonic()
+        try:
+            answer = await client.request(f"$JS.API.STREAM.INFO.{topology.READINGS.name}", b"", timeout=5)
+            self.compare(answer.data, asked_s, time.monotonic())
+        except Exception as error:  # noqa: BLE001 - the next look will tell
+            _log.warning("bus_clock.unanswered", error=type(error).__name__)
