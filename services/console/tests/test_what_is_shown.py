@@ -11,7 +11,7 @@ from ferry.console.pages.rendering import age, moment, visible
 from ferry.contract import otosense, registry, subjects
 from ferry.contract.auth import AuthState, CloudState
 from ferry.contract.problems import Problem, no_service
-from ferry.contract.telemetry import Failure, PartitionState, Pause, Presence
+from ferry.contract.telemetry import Failure, LaneTrouble, PartitionState, Pause, Presence
 
 NOW_MS = 1_800_000_000_000
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m\x00 &amp; \ud800"
@@ -39,6 +39,7 @@ def test_nothing_is_wrong_when_nothing_is():
 
 
 FAILED = (Failure(at=NOW_MS - 1000, what="503 from a proxy"),)
+FAILING = LaneTrouble(gateway="g1", sensor="s1", kind="failing", detail="503 text/html")
 WRONG = [
     (
         Snapshot(0, NOW_MS, state_problem=GONE, tokens=well()),
@@ -53,19 +54,25 @@ WRONG = [
         "nobody serves",
     ),
     (seen(replica(breaker="open", failures=FAILED)), "stopped", "stopped sending", "503 from a proxy"),
-    (seen(replica(breaker="half_open", failures=FAILED)), "failing", "trying whether", "503 from a proxy"),
+    (seen(replica(breaker="half_open", failures=FAILED)), "failing", "checking whether", "503 from a proxy"),
     (seen(replica(breaker="open", breaker_cause="429")), "stopped", "stopped sending", "429"),
     (seen(partly(paused=[Pause(at=1, reason="works")])), "stopped", "paused all", "works"),
-    (seen(partly(paused=[Pause(gateway="g", at=1)])), "warning", "Paused by operators: 1", ""),
+    (seen(partly(paused=[Pause(gateway="g", at=1)])), "warning", "paused 1", ""),
     (seen(replica(failing_lanes=3)), "warning", "3 sensors fail", ""),
+    (
+        seen(replica(failing_lanes=3, troubles=(FAILING,))),
+        "warning",
+        "of 3 sensors fail: g1 / s1 and 2 more",
+        "503 text/html",
+    ),
     (seen(replica(unregistered_lanes=4)), "warning", "4 sensors that publish", ""),
     (seen(replica(dead_letters_unstored=5)), "failing", "5 dead letters cannot be stored", "full"),
-    (seen(replica(failures=FAILED)), "warning", "requests that failed", "503 from a proxy"),
+    (seen(replica(failures=FAILED)), "warning", "requests of replica r1 failed", "503 from a proxy"),
     (
         seen(partly(partitions=[PartitionState(partition=7)])),
         "stopped",
-        "Nobody reads partition 7",
-        "No replica",
+        "No replica reads partition 7",
+        "",
     ),
     (
         seen(partly(partitions=[PartitionState(partition=3, owner="r", oldest_age_ms=90_000)])),

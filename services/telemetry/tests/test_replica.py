@@ -29,6 +29,38 @@ def test_two_bad_sensors_stop_nobody():
     run(check)
 
 
+def test_a_replica_names_the_sensors_that_fail_and_those_nobody_registered():
+    async def check(world: World) -> None:
+        good, bad = sensors_of(1, 2)
+        world.add(good, bad)
+        world.fail(bad)
+        for sensor in (good, bad, ("gateway-0", "nobody")):
+            world.publish(sensor)
+        await asyncio.sleep(1)
+        troubles = world.replica.observer.presence().troubles
+        named = {(one.gateway, one.sensor, one.kind) for one in troubles}
+        assert named == {(*bad, "failing"), ("gateway-0", "nobody", "unregistered")}
+        assert "500" in troubles[0].detail
+
+    run(check)
+
+
+def test_a_heartbeat_stays_small_however_many_sensors_fail():
+    async def check(world: World) -> None:
+        sensors = sensors_of(20, 20)
+        world.add(*sensors)
+        world.fail(*sensors)
+        for sensor in sensors:
+            world.publish(sensor)
+        await asyncio.sleep(5)
+        seen = world.replica.observer.presence()
+        assert seen.failing_lanes > len(seen.troubles) == 10
+        assert seen.failing_lanes > len(seen.troubles) == 10
+        assert len(seen.model_dump_json()) < 4096
+
+    run(check)
+
+
 def test_subjects_in_no_partition_become_dead_letters_and_the_stream_empties():
     async def check(world: World) -> None:
         for subject in ("ferry.v1.gateways.stray", "ferry.v1.gateways.g.sensors.*.series"):

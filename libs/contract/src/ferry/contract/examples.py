@@ -212,7 +212,20 @@ OPERATIONS: dict[str, tuple[BaseModel, BaseModel]] = {
     subjects.TELEMETRY_STATE_GET: (
         telemetry.StateRequest(),
         telemetry.State(
-            replicas=[telemetry.Presence(replica="telemetry-1", partitions=(0, 1), limit=64, delivered=4711)],
+            replicas=[
+                telemetry.Presence(
+                    replica="telemetry-1",
+                    partitions=(0, 1),
+                    limit=64,
+                    delivered=4711,
+                    failing_lanes=1,
+                    troubles=(
+                        telemetry.LaneTrouble(
+                            gateway=GATEWAY.id, sensor=SENSOR.id, kind="failing", detail="503 from the cloud"
+                        ),
+                    ),
+                )
+            ],
             partitions=[telemetry.PartitionState(partition=0, owner="telemetry-1")],
             waiting=0,
             waiting_bytes=0,

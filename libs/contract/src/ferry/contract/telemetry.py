@@ -16,6 +16,15 @@ class Failure(Message):
     what: str
 
 
+class LaneTrouble(Message):
+    """A sensor, or a gateway's status, that is not delivered now. `detail`: what the cloud said of it last."""
+
+    gateway: str
+    sensor: str | None = None
+    kind: Literal["failing", "unregistered"]
+    detail: str = ""
+
+
 class Presence(Message):
     """A replica's heartbeat on core NATS, and what `telemetry.state.get` shows of it. Ages in ms."""
 
@@ -31,6 +40,8 @@ class Presence(Message):
     """Sensors whose requests fail."""
     unregistered_lanes: int = 0
     """Sensors that the registry has not confirmed."""
+    troubles: tuple[LaneTrouble, ...] = ()
+    """Which sensors fail or are unconfirmed: a few of each kind."""
     dead_letters_unstored: int = 0
     """Messages whose dead letter could not be stored yet: FERRY_DEAD may be full."""
     oldest_age_ms: int | None = None

@@ -36,7 +36,10 @@ def _telemetry(seen: Snapshot) -> Iterator[Trouble]:
     if seen.state is None:
         why = _words(seen.state_problem)
         yield Trouble(
-            "stopped", "Telemetry does not answer: readings wait in the stream.", why, "Look at its log."
+            "stopped",
+            "Telemetry does not answer. Readings wait in the stream.",
+            why,
+            "Check that it runs, and its log.",
         )
         return
     yield from _paused(seen.state)
@@ -54,7 +57,7 @@ def _paused(state: State) -> Iterator[Trouble]:
             "stopped", "An operator has paused all that is sent to Thing+.", reason, "Resume it below."
         )
     elif state.paused:
-        what = f"Paused by operators: {len(state.paused)}, of gateways and sensors."
+        what = f"Operators have paused {len(state.paused)} gateways or sensors."
         yield Trouble("warning", what, "", "They are listed below.")
 
 
@@ -64,13 +67,15 @@ def _breakers(state: State, now_ms: int) -> Iterator[Trouble]:
         why = replica.breaker_cause or (last.what if last else "")
         if replica.breaker == "open":
             what = f"Replica {replica.replica} has stopped sending to Thing+: most of its sensors fail."
-            yield Trouble("stopped", what, why, "Readings wait, none is lost. It tries again by itself.")
+            yield Trouble(
+                "stopped", what, why, "Readings wait in the stream; none is lost. It tries again by itself."
+            )
         elif replica.breaker == "half_open":
-            what = f"Replica {replica.replica} is trying whether Thing+ works again."
-            yield Trouble("failing", what, why, "Nothing: it goes on by itself.")
+            what = f"Replica {replica.replica} is checking whether Thing+ works again."
+            yield Trouble("failing", what, why, "Nothing to do: it goes on by itself.")
         elif last and now_ms - last.at < RECENT_MS:
             yield Trouble(
-                "warning", f"Replica {replica.replica} had requests that failed.", why, "They are repeated."
+                "warning", f"Some requests of replica {replica.replica} failed.", why, "They are retried."
             )
 
 
@@ -79,14 +84,33 @@ def _lanes(state: State) -> Iterator[Trouble]:
     absent = sum(replica.unregistered_lanes for replica in state.replicas)
     unstored = sum(replica.dead_letters_unstored for replica in state.replicas)
     if unstored:
-        what = f"{unstored} dead letters cannot be stored: their messages stay in the stream."
+        what = f"{unstored} dead letters cannot be stored. Their messages stay in the stream."
         yield Trouble("failing", what, "FERRY_DEAD may be full.", "Replay or discard dead letters.")
     if failing:
-        then = "They are tried again in order; who fails for too long alone goes to the dead letters."
-        yield Trouble("warning", f"The requests of {failing} sensors fail.", "", then)
+        then = (
+            "They are tried again, in order. A sensor that keeps failing while others get through ends in the "
+            "dead letters, retries_exhausted."
+        )
+        which, why = _which(state, "failing", failing)
+        yield Trouble("warning", f"The requests of {_sensors(failing)} fail{which}.", why, then)
     if absent:
-        then = "Register them, or wait: after a while their readings are dead letters, unknown_sensor."
-        yield Trouble("warning", f"{absent} sensors that publish are not in the registry.", "", then)
+        then = "Register them, or their readings become dead letters, unknown_sensor, when the grace period ends."
+        which, _ = _which(state, "unregistered", absent)
+        yield Trouble("warning", f"{_sensors(absent)} that publish are not in the registry{which}.", "", then)
+
+
+def _sensors(count: int) -> str:
+    return "1 sensor" if count == 1 else f"{count} sensors"
+
+
+def _which(state: State, kind: str, count: int) -> tuple[str, str]:
+    """Their names, as many as are known and fit, and the words of the first."""
+    known = [one for replica in state.replicas for one in replica.troubles if one.kind == kind]
+    names = [f"{one.gateway} / {one.sensor or 'its status'}" for one in known[:MOST_NAMED]]
+    if not names:
+        return "", ""
+    more = f" and {count - len(names)} more" if count > len(names) else ""
+    return f": {', '.join(names)}{more}", known[0].detail
 
 
 def _owners(state: State) -> Iterator[Trouble]:
@@ -94,9 +118,9 @@ def _owners(state: State) -> Iterator[Trouble]:
     if free:
         named = ", ".join(str(number) for number in free[:MOST_NAMED])
         more = f" and {len(free) - MOST_NAMED} more" if len(free) > MOST_NAMED else ""
-        what = f"Nobody reads partition {named}{more}: its readings wait."
+        what = f"No replica reads partition {named}{more}. Readings wait in the stream."
         yield Trouble(
-            "stopped", what, "No replica owns it.", "A take-over lasts up to 15 s. Then look at the replicas."
+            "stopped", what, "", "A takeover lasts up to 15 s. After that, check that telemetry runs."
         )
 
 
@@ -105,7 +129,7 @@ def _ages(state: State) -> Iterator[Trouble]:
     age_ms, partition = max(aged, default=(0, 0))
     if age_ms >= OLD_MS:
         what = f"The oldest reading has waited {age_ms // 1000} s, in partition {partition}."
-        yield Trouble("failing", what, "", "Look at what fails below, and at that partition's owner.")
+        yield Trouble("failing", what, "", "Check what fails below, and the partition's owner.")
 
 
 def _dead(state: State) -> Iterator[Trouble]:
@@ -113,14 +137,22 @@ def _dead(state: State) -> Iterator[Trouble]:
         full = round(100 * state.dead_bytes / state.dead_max_bytes)
         what = f"The dead letters are {full} % full."
         yield Trouble(
-            "failing", what, "When they are full, bad readings stay in the stream.", "Replay or discard some."
+            "failing",
+            what,
+            "Once the stream is full, bad readings stay in FERRY_READINGS.",
+            "Replay or discard some.",
         )
 
 
 def _tokens(seen: Snapshot) -> Iterator[Trouble]:
     if seen.tokens is None:
         why = _words(seen.tokens_problem)
-        yield Trouble("failing", "Auth does not answer: tokens are not renewed.", why, "Look at its log.")
+        yield Trouble(
+            "failing",
+            "Auth does not answer. Tokens are not renewed.",
+            why,
+            "Check that it runs, and its log.",
+        )
         return
     yield from _clouds(seen.tokens)
 

@@ -63,6 +63,10 @@ def _show_troubles(state: State) -> None:
         ):
             if number:
                 say(f"{one.replica}: {words}")
+        for trouble in one.troubles:
+            whose = "/".join(part for part in (trouble.gateway, trouble.sensor) if part)
+            words = trouble.detail or ("not in the registry" if trouble.kind == "unregistered" else "failing")
+            say(f"  {whose}: {words}")
 
 
 def _age(age_ms: int | None) -> str:
