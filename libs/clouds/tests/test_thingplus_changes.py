@@ -127,6 +127,24 @@ async def test_a_site_whose_id_is_a_number_is_read(cloud):
     assert found.site_id == "1"
 
 
+@pytest.mark.parametrize("items", [1000, 3])
+async def test_a_list_that_ignores_the_page_and_holds_rubbish_is_read_once(cloud, small, items):
+    sensors = [{**SENSOR, "id": f"s{n}"} for n in range(items - 1)]
+    small.there["/v2/gateways/g1/sensors?count=1000&page=0"] = [*sensors, None]
+    small.there["/v2/gateways/g1/sensors?count=1000&page=1"] = [*sensors, None]
+    listed = await cloud.sensors("g1")
+    assert len(listed.items) == items - 1
+    assert listed.unreadable == ["None: not an object"]
+
+
+async def test_one_site_that_cannot_be_read_hides_no_other(cloud, small):
+    small.there["/v2/sites"] = [{"id": [], "name": 1}, {"id": 7, "name": "Plant"}]
+    assert [site.id for site in await cloud.sites()] == ["7"]
+    small.there["/v2/sites"] = [{"id": [], "name": 1}]
+    with pytest.raises(BadAnswerError, match="no site that can be read"):
+        await cloud.sites()
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [

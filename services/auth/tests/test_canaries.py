@@ -83,7 +83,7 @@ async def test_no_secret_shows_in_logs_traces_events_errors_metrics_or_reprs(
             url=f"{cloud.url}/v2", client_id="id", client_secret=SECRET, username="me", password=PASSWORD
         ),
         otosense=OtoSenseSettings(url=cloud.url, client_id="oto", client_secret=OTOSENSE_SECRET),
-        auth=TokenSettings(encryption_key=KEY, cloud_timeout_s=0.5),
+        auth=TokenSettings(encryption_key=KEY, cloud_timeout_s=5),
     )
     said: list[str] = [repr(settings), str(settings), repr(accounts(settings)), settings.model_dump_json()]
     spans = InMemorySpanExporter()

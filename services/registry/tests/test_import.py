@@ -179,20 +179,28 @@ async def test_an_interrupted_import_goes_on_where_it_was():
     world = World()
     world.cloud.add(*(one for n in range(25) for one in tree(f"g{n:02}")))
     first = await step(world)
-    assert (first.next, first.resumed) == ("p1", False)
+    assert (first.next, first.resumed) == ("p1::g00", False)
     again = await step(world)
-    assert (again.next, again.resumed, again.gateways) == ("p2", True, GATEWAYS_A_STEP)
+    assert (again.next, again.resumed, again.gateways) == ("p2::g10", True, GATEWAYS_A_STEP)
     await whole(world)
     assert len(world.registered) == 75
     assert world.cloud.count("LIST") == 3 + 25 * 2 + 1
     assert (await step(world)).resumed is False
 
 
+async def test_a_cloud_that_shows_the_same_page_again_and_again_ends_an_import():
+    world = World()
+    world.cloud.add(*(gateway(f"g{n:02}") for n in range(GATEWAYS_A_STEP)))
+    world.cloud.ignores_pages = True
+    answers = await whole(world)
+    assert (len(answers), sum(one.gateways for one in answers)) == (2, GATEWAYS_A_STEP)
+
+
 async def test_restart_begins_anew():
     world = World()
     world.cloud.add(*(one for n in range(15) for one in tree(f"g{n:02}")))
     await step(world)
-    assert (await step(world, restart=True)).next == "p1"
+    assert (await step(world, restart=True)).next == "p1::g00"
 
 
 async def test_an_old_import_is_begun_anew():

@@ -101,6 +101,9 @@ class Importing:
         if cursor.page is None:
             return await self._compare(step)
         found = await step.pace.call(self._cloud.gateways(cursor.page, GATEWAYS_A_STEP), first=True)
+        first = found.items[0].id if found.items else ""
+        if cursor.before and first == cursor.before:
+            return await self._compare(step)  # the cloud shows the same page again: there is no more
         todo = [one for one in found.items if not cursor.only or one.id in cursor.only]
         if not cursor.only:
             step.unreadable += found.unreadable
@@ -108,11 +111,11 @@ class Importing:
         done = await asyncio.gather(*ends)
         left = tuple(gateway.id for gateway, is_done in zip(todo, done, strict=True) if not is_done)
         if left:
-            return Cursor(cursor.page, left)
+            return Cursor(cursor.page, left, cursor.before)
         if step.failure is not None and not step.gateways_done:
             raise step.failure
         if found.more:
-            return Cursor(cursor.page + 1)
+            return Cursor(cursor.page + 1, before=first)
         return Cursor(None) if step.pace.is_over else await self._compare(step)
 
     async def _compare(self, step: Step) -> Cursor | None:
