@@ -25,11 +25,20 @@ env: .venv/.ready ## make .venv from the pinned and hashed requirements
 	@touch $@
 
 .PHONY: check
-check: env check-deploy ## lint, types, import rules
+check: env check-deploy docs prose ## lint, types, import rules, prose, the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: docs
+docs: env ## the documentation as a site, .run/site; fails on a broken link or anchor
+	@$(BIN)/zensical build --strict
+
+.PHONY: prose
+prose: env ## spelling (typos.toml) and words (tests/support/vocabulary.py)
+	$(BIN)/typos
+	$(BIN)/pytest -q tests/contract/test_vocabulary.py
 
 .PHONY: check-deploy
 check-deploy: env .venv-tools/.ready ## yamllint, hadolint, checkov over the rendered overlays
@@ -103,6 +112,10 @@ contract: env ## write docs/reference/asyncapi.json and the tables of docs/refer
 .PHONY: cli-docs
 cli-docs: env ## write docs/reference/cli.md, the reference of the `ferry` command
 	@$(BIN)/python scripts/cli_docs.py
+
+.PHONY: settings-docs
+settings-docs: env ## write docs/reference/settings.md from the settings classes
+	@$(BIN)/python scripts/settings_docs.py
 
 .PHONY: format
 format: env ## format and mend what lint can mend

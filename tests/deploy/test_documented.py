@@ -238,26 +238,6 @@ def test_secrets_are_made_once_and_complete(cluster, namespace):
     assert secrets(cluster) == made
 
 
-def test_every_page_that_is_named_is_there():
-    named = re.compile(r"(?<![\w/.])docs/[\w/.-]+\.(?:md|json)\b")
-    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-    found = set()
-    for name in files.stdout.splitlines():
-        path = ROOT / name
-        if path.is_file() and path.suffix in {".md", ".py", ".yaml", ".yml", ".conf", ".sh", ""}:
-            found |= set(named.findall(path.read_text(errors="ignore")))
-    assert found
-    assert not {page for page in found if not (ROOT / page).exists()}
-    for page in (ROOT / "docs").rglob("*.md"):
-        for link, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#[\w-]+)?\)", page.read_text()):
-            target = page.parent / link if link else page
-            assert target.exists(), f"{page.name}: {link}"
-            if anchor:
-                titles = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
-                slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
-                assert anchor[1:] in slugs, f"{page.name}: {anchor}"
-
-
 def test_the_gitops_page_names_what_is_there():
     text = (DOCS / "gitops.md").read_text()
     documents = [

@@ -10,7 +10,7 @@ import pytest
 from harness.services import FERRY
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/operate/fleet.md"
-BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)(?: title=\"(\S+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RANDOM_ID = re.compile(r"\([0-9a-f]{32}\)")
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]

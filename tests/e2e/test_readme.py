@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -11,8 +12,13 @@ import pytest
 from harness.processes import Process, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-START, USE, CLOUDS = ([line for line in block.splitlines() if line] for block in BLOCKS)
+README = (ROOT / "README.md").read_text()
+CLOUDS_PAGE = (ROOT / "docs/get-started/real-clouds.md").read_text()
+START, USE, CLOUDS = (
+    [line for line in block.splitlines() if line]
+    for block in re.findall(r"```sh\n(.*?)```", README + CLOUDS_PAGE, re.DOTALL)
+)
+(PYTHON,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 SHELL = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 """Without what a make around these tests would tell its children."""
 LEAVE = shutil.ignore_patterns(".venv*", ".git", ".run", ".*_cache", "__pycache__", ".hypothesis", ".env")
@@ -61,6 +67,8 @@ async def test_what_is_run_is_used_as_the_readme_says(copy, tmp_path):
         for line in USE:
             code, shown = await typed(line, copy, **bus)
             assert code == 0, f"{line}: {shown}"
+        code, shown = await typed(f".venv/bin/python -c {shlex.quote(PYTHON)}", copy, **bus)
+        assert code == 0, shown
         code, shown = await typed(".venv/bin/ferry topology", copy, **bus)
         assert (code, "as they should be" in shown) == (0, True), shown
     finally:

@@ -1,4 +1,4 @@
-"""What every service reads from the environment, or from files in the secrets directory."""
+"""Settings that every service has, from the environment or from files in the secrets directory."""
 
 import os
 from pathlib import Path
@@ -18,20 +18,28 @@ DEFAULT_SECRETS_DIR = "/run/secrets/ferry"
 
 
 class NatsSettings(BaseModel):
-    """`url` may name several servers, separated by commas. Times in s."""
+    """How a service connects to NATS."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: str
+    """Address of the NATS server; several are separated by commas."""
     user: str | None = None
+    """User name, together with `password`."""
     password: SecretStr | None = None
+    """Password of `user`."""
     nkey_seed: SecretStr | None = None
+    """nkey seed, instead of a user and password."""
     credentials_file: Path | None = None
+    """Path of a NATS credentials file (JWT and seed), instead of a user and password."""
     tls_ca_file: Path | None = None
+    """PEM file with the certificate authority of the server. Without it the system's authorities are trusted."""
     inbox_prefix: str | None = None
-    """`_INBOX_<user>` when a user is set: nobody else may listen to our replies."""
+    """Prefix of reply subjects. Defaults to `_INBOX_<user>` when a user is set, else `_INBOX`."""
     reconnect_wait_s: float = 0.5
+    """Seconds between attempts to reconnect."""
     ping_interval_s: float = 10.0
+    """Seconds between pings that detect a dead connection."""
 
     @property
     def servers(self) -> list[str]:
@@ -43,32 +51,38 @@ class NatsSettings(BaseModel):
 
 
 class HealthSettings(BaseModel):
-    """Port 0 takes a free one, which the log names."""
+    """The HTTP listener for `/livez`, `/readyz` and `/metrics`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "0.0.0.0"
+    """Address that the health listener binds to."""
     port: int = 8080
+    """Port of the health listener; 0 picks a free one and logs it."""
 
 
 class OtlpSettings(BaseModel):
-    """Without an endpoint nothing is exported; `/metrics` is there all the same."""
+    """Export of traces and metrics. `/metrics` is served with or without it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     endpoint: str | None = None
+    """OTLP/HTTP endpoint of a collector. Nothing is exported without it."""
     sample_ratio: float = Field(default=1.0, ge=0, le=1)
+    """Share of new traces that are sampled."""
 
 
 class LogSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     level: str = "info"
+    """Lowest level that is logged: `debug`, `info`, `warning` or `error`."""
     format: str = Field(default="json", pattern="^(json|console)$")
+    """`json` for one object per line, `console` for people."""
 
 
 class RuntimeSettings(BaseSettings):
-    """`FERRY_<NAME>__<FIELD>`; a service adds its own to these."""
+    """Read from `FERRY_<NAME>__<FIELD>`. Each service adds its own settings to these."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -83,9 +97,9 @@ class RuntimeSettings(BaseSettings):
     otlp: OtlpSettings = OtlpSettings()
     log: LogSettings = LogSettings()
     shutdown_s: float = 20.0
-    """All of a clean stop happens within this; a container's grace must be longer."""
+    """Seconds allowed for a clean stop. The container's grace period must be longer."""
     request_s: float = ANSWER_S
-    """A request that takes longer is answered with a 504 problem."""
+    """Seconds after which a request is answered with a 504 problem."""
 
     @classmethod
     def settings_customise_sources(

@@ -1,4 +1,4 @@
-"""What auth reads: the two clouds' credentials, from the environment or from files."""
+"""Settings of auth: the credentials of both clouds."""
 
 import os
 from typing import Annotated, Any, Self
@@ -30,27 +30,37 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 
 class ThingPlusSettings(BaseModel):
-    """`url` is the guide's base with `/v2`. The password is given plain, or as its md5 in hex."""
+    """Credentials for Thing+. Give either `password` or `password_md5`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: BaseUrl
+    """Base URL of Thing+ with `/v2`, such as `https://api.sandbox.thingplus.net/v2`."""
     client_id: str | None = None
+    """Id of the OAuth client."""
     client_secret: SecretStr | None = None
+    """Secret of the OAuth client."""
     username: str | None = None
+    """Thing+ user that created the OAuth client."""
     password: SecretStr | None = None
+    """Password of that user."""
     password_md5: Annotated[SecretStr, Field(min_length=32, max_length=32)] | None = None
+    """MD5 of the password in hex, as Thing+'s guide sends it; instead of `password`."""
 
 
 class OtoSenseSettings(BaseModel):
-    """`form_encoded` encodes id and secret before Basic, as RFC 6749 section 2.3.1 has it."""
+    """Credentials for OtoSense."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: BaseUrl
+    """Base URL of OtoSense."""
     client_id: str | None = None
+    """Client id."""
     client_secret: SecretStr | None = None
+    """Client secret."""
     form_encoded: bool = False
+    """Form-encode id and secret before Basic authentication (RFC 6749, section 2.3.1). OtoSense's guide does not."""
 
     @model_validator(mode="after")
     def _no_colon(self) -> Self:
@@ -60,16 +70,16 @@ class OtoSenseSettings(BaseModel):
 
 
 class TokenSettings(BaseModel):
-    """Times in s. `encryption_key` encrypts the shared tokens: 32 random characters or more, for all replicas.
-
-    Without one it is derived from the cloud's own secrets, which the replicas share as well.
-    """
+    """How auth stores and refreshes tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     encryption_key: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """Encrypts the shared tokens; the same for all replicas. Derived from the cloud's credentials when unset."""
     cloud_timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """Seconds allowed for a token request."""
     secrets_poll_s: Annotated[float, Field(gt=0)] = 1.0
+    """Seconds between looks at the secrets directory for changed files."""
 
 
 class AuthSettings(RuntimeSettings):

@@ -1,4 +1,4 @@
-"""What the console reads: where it listens, and whom it believes."""
+"""Settings of the console: where it listens and who may sign in."""
 
 import ipaddress
 import re
@@ -25,24 +25,26 @@ def networks(text: str) -> tuple[Network, ...]:
 
 
 class PageSettings(BaseModel):
-    """Where the page is, and who may sign in. At least one of `tokens` and `proxies` must be given.
-
-    `tokens` are a person's name and the token that they sign in with. A request that comes from one of `proxies`
-    (addresses or networks, with commas) is of the person that `user_header` names; from elsewhere it is ignored.
-    `origin` is the page's own address in a browser, such as https://ferry.example.org, where a proxy changes `Host`.
-    `cookie_key` signs the sessions: random unless set, so a restart signs everybody out. `session_s` in s.
-    """
+    """Where the console listens and who may sign in. `tokens` or `proxies` must be set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = "0.0.0.0"
+    """Address that the console binds to."""
     port: int = 8081
+    """Port of the console. `/livez`, `/readyz` and `/metrics` stay on the health port."""
     tokens: dict[str, SecretStr] = {}
+    """Token of each person, 24 characters or more: `FERRY_CONSOLE__TOKENS__<NAME>`, or all in one JSON object."""
     proxies: Annotated[str, AfterValidator(_networks)] = ""
+    """Addresses and networks, separated by commas, of proxies that sign people in (OIDC)."""
     user_header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "X-Forwarded-User"
+    """Header in which such a proxy names the person. The proxy must remove it from what browsers send."""
     origin: Annotated[str, Field(pattern=r"^https?://[^/@?#\s]+$")] | None = None
+    """Address of the console in a browser, such as `https://ferry.example.org`; needed when a proxy changes `Host`."""
     cookie_key: Annotated[SecretStr, Field(min_length=SHORTEST_TOKEN)] | None = None
+    """Signs the sessions. Random when unset: a restart signs everybody out, and replicas do not share sessions."""
     session_s: Annotated[float, Field(gt=0)] = 8 * 3600
+    """Seconds that a session lasts."""
 
     @model_validator(mode="after")
     def _somebody_can_sign_in(self) -> Self:

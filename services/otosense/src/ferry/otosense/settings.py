@@ -1,4 +1,4 @@
-"""What otosense reads: where the cloud is, and how it follows."""
+"""Settings of otosense: where the cloud is, and how sensors are followed."""
 
 import os
 from typing import Annotated, Self
@@ -10,27 +10,29 @@ from ferry.runtime.settings import RuntimeSettings
 
 
 class CloudSettings(BaseModel):
-    """`url` is the guide's base. Credentials are auth's alone. Times in s."""
+    """Where OtoSense is. Only auth has its credentials."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     url: Annotated[str, Field(pattern=r"^https?://[^/@?#]+(/[^@?#]*)?$")]
+    """Base URL of OtoSense."""
     timeout_s: Annotated[float, Field(gt=0, le=6)] = 5.0
+    """Seconds allowed for a request to OtoSense."""
 
 
 class FollowSettings(BaseModel):
-    """`speed` is how many times faster than real the following runs: 1 but in tests and demos.
-
-    A claim without an answer is taken up after `settle_s` (s), when no live request can be at it. A sensor that is not
-    followed is asked about at the cloud every `check_s` (s).
-    """
+    """How a claimed sensor is followed until it connects."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     speed: Annotated[float, Field(ge=1)] = 1.0
+    """Speeds up following by this factor, for tests and demos."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    """Maximum number of sensors that are checked at the same time."""
     settle_s: Annotated[float, Field(gt=0)] = 40.0
+    """Seconds after which a claim that got no answer is resumed. Longer than any request can take."""
     check_s: Annotated[float, Field(ge=1)] = 900.0
+    """Seconds between checks of a sensor that is connected or silent."""
 
 
 class OtoSenseServiceSettings(RuntimeSettings):

@@ -1,4 +1,4 @@
-"""What the registry reads from the environment."""
+"""Settings of the registry."""
 
 import os
 from typing import Self
@@ -10,12 +10,14 @@ from ferry.runtime.settings import RuntimeSettings
 
 
 class CloudSettings(BaseModel):
-    """The guide's base, such as `https://api.sandbox.thingplus.net/v2`. Times in s."""
+    """Where Thing+ is. Only auth has its credentials."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     url: str
+    """Base URL of Thing+ with `/v2`, such as `https://api.sandbox.thingplus.net/v2`."""
     answer_s: float = 10.0
+    """Seconds allowed for a request to Thing+."""
 
 
 class Settings(RuntimeSettings):

@@ -1,4 +1,4 @@
-"""What a site may choose about its streams."""
+"""Settings of the topology job: the size and layout of the streams."""
 
 import os
 from collections.abc import Mapping
@@ -14,14 +14,18 @@ PREFIX = "FERRY_"
 
 
 class TopologySettings(BaseModel):
-    """`readings_max_bytes` in bytes; `drain_s` (s) bounds a change of `partitions`."""
+    """Settings of `ferry topology`, which creates the streams and buckets."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """Copies of each stream: 3 on a cluster of three servers."""
     partitions: Annotated[int, Field(ge=1, le=1024)] = topology.PARTITIONS
+    """Number of partitions of `FERRY_READINGS`. Changing it drains the stream first."""
     readings_max_bytes: Annotated[int, Field(ge=topology.MAX_BODY)] = topology.READINGS.max_bytes
+    """Size of `FERRY_READINGS` in bytes. When it is full, publishes are refused."""
     drain_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 300.0
+    """Seconds allowed for draining the stream when the number of partitions changes."""
 
     @classmethod
     def read(cls, options: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Self:
