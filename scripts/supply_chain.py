@@ -138,7 +138,7 @@ def write() -> None:
 
 
 def audit(pip_audit: str) -> int:
-    """1 for a known vulnerability. What could not be looked up is said aloud, not passed over as pip-audit does."""
+    """1 for a known vulnerability. Reports what could not be looked up, which pip-audit skips silently."""
     files = sorted({str(requirements(image)) for image in BUILD_ARGUMENTS})
     words = [word for file in files for word in ("--requirement", file)]
     command = [pip_audit, *words, "--no-deps", "--disable-pip", "--format", "json", "--timeout", "10"]

@@ -1,7 +1,7 @@
 """The manifests on a real API server: admitted strictly, twice the same, upgraded, deleted, and what survives.
 
 It runs where etcd, kube-apiserver and kubectl are (`make apiserver` builds them; KUBEBUILDER_ASSETS names a
-folder), and is skipped aloud where not. No controller runs: `Played` tells the server how jobs and rollouts end.
+folder), else it is skipped with a reason. No controller runs: `Played` tells the server how jobs and rollouts end.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""NACK's resources bring about what the contract says, and are guarded against what would lose messages."""
+"""NACK's resources create what the contract defines, and are guarded against what would lose messages."""
 
 import pytest
 from manifests import K8S
@@ -28,7 +28,7 @@ def wanted_stream(thing):
         "maxMsgs": -1,
         "maxConsumers": -1,
         "maxMsgsPerSubject": max(config.max_msgs_per_subject or 0, 0),
-        # said even where it is for ever: what is left out NACK sets to a year
+        # set even where there is no limit: NACK sets what is left out to a year
         "maxAge": f"{config.max_age / 3600:g}h" if config.max_age else "0s",
         "replicas": config.num_replicas,
         "duplicateWindow": f"{config.duplicate_window * 1000:g}ms",

@@ -16,7 +16,7 @@ VALUES = ROOT / "deploy" / "helm"
 
 
 def helm() -> str:
-    """Skips the test aloud where helm is not."""
+    """Skips the test, with a reason, if helm is missing."""
     try:
         return str(find("helm"))
     except NoToolError as error:

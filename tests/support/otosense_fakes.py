@@ -12,7 +12,7 @@ from ferry.otosense.sensors.records import Claim, ConflictError, Record, Stored
 
 
 class Turn:
-    """Before records and messages are touched: whoever drives the coroutines decides who goes on.
+    """Before records and messages are touched: the test that drives the coroutines decides which one continues.
 
     What does not depend on the others' doings has no turn: it would multiply the orders and show nothing.
     """

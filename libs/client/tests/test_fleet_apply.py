@@ -1,4 +1,4 @@
-"""A plan is brought about at the cloud's own pace, and what cannot be is told once."""
+"""A plan is applied at the cloud's own pace, and each failure is reported once."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""An import step by step: every step's finds are kept, pauses are kept to, and nothing waits for ever."""
+"""An import step by step: every step's finds are kept, pauses are kept to, and nothing waits without a limit."""
 
 import time
 from typing import Any

@@ -23,7 +23,7 @@ JSON = b"Content-Type: application/json\r\n"
 
 @asynccontextmanager
 async def answering(*pieces: bytes, hang: bool = False):
-    """A server that says `pieces` to whoever asks; yields its address and what it was asked."""
+    """A server that answers every request with `pieces`; yields its address and what it was asked."""
     asked: list[bytes] = []
 
     async def serve(reader, writer):

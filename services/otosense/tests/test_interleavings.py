@@ -73,7 +73,7 @@ class World:
                 return
             self.clock.pass_s(61)
             run(self.look())
-        raise AssertionError("it is followed for ever")
+        raise AssertionError("it is followed without end")
 
 
 def every_order(prepare, works):

@@ -48,7 +48,7 @@ def connected(show, sandbox, provision):
 async def test_one_that_the_cloud_has_no_more_is_claimed_again(
     auth, start, provision, posts, sandbox, told, connected
 ):
-    """It said "connected" without a call, for ever."""
+    """It kept saying "connected" without a call."""
     pem = certificates.chain(SENSOR)
     async with start(speed=20):
         await connected(pem)

@@ -109,7 +109,7 @@ UNREADABLE = {
 async def test_an_unreadable_record_ends_nothing_and_is_logged_with_its_key(
     bus, nats_client, auth, start, provision, body
 ):
-    """Otosense ended at every start, for ever."""
+    """Otosense ended at every start."""
     import certificates
 
     jetstream = nats_client.jetstream()

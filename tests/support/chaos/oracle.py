@@ -69,7 +69,7 @@ def _judge_letter(found: Found, ledger: Ledger, subject: str, reason: str | None
     elif message not in ledger.published and message not in ledger.bad_messages:
         found.invented.append(f"{subject}: a dead letter of what nobody published")
     elif reason not in _allowed(ledger, message):
-        # every sensor was published in order: whoever reordered it, it was us
+        # every sensor was published in order: any reordering is Ferry's
         kind = found.reordered if reason == "out_of_order" else found.wrongly_dead
         kind.append(f"{subject}: dead as {reason}: {body[:80]!r}")
 

@@ -22,7 +22,7 @@ class Publisher:
     """Repeats what was not acknowledged, before it publishes anything newer of the same sensor or entity."""
 
     refused_share = 0.0
-    """How many of its readings no cloud takes: their value is no number."""
+    """How many of its readings the cloud refuses because their value is not a number."""
     late_share = 0.0
     """How often a copy of an earlier reading comes late, as a publish does that timed out and went out all the same."""
     array_share = 0.1

@@ -21,7 +21,7 @@ hypothesis.settings.load_profile("any-machine")
 async def bus(tmp_path: Path) -> AsyncIterator[buses.Bus]:
     """A nats-server of the test's own, with production's permissions and the contract's streams and buckets.
 
-    A denial fails the test: whoever needs more than deploy/nats gives is found so.
+    A denial fails the test: this finds any user that needs more than deploy/nats grants.
     """
     async with buses.bus(tmp_path / "bus") as running:
         await running.lay()

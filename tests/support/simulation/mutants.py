@@ -100,7 +100,7 @@ MUTANTS = (
         (8,),
     ),
     Mutant(
-        "status valid for ever",
+        "status that never expires",
         T + "lanes.status_lane",
         "return max(0, math.ceil(valid_s - ",
         "return max(1, math.ceil(valid_s) - int(0 * ",

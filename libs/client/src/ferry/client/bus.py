@@ -100,7 +100,7 @@ class Bus:
             await asyncio.gather(running, return_exceptions=True)
 
     def noticed(self, error: Exception) -> None:
-        """What nats-py reports beside a request: a denial is the answer of whoever asks there."""
+        """What nats-py reports besides answers: a denial ends the request that caused it."""
         found = denial(error)
         for waiting, subject in self._waiting.items():
             concerns = found and (found.verb == "subscribe" or subject is None or found.forbids(subject))

@@ -27,7 +27,7 @@ class CloudSensor:
 
     @property
     def connected(self) -> bool:
-        """Heard since it was provisioned: an older contact was with whoever claimed it before."""
+        """Heard since it was provisioned: an older contact belongs to an earlier claim."""
         if not self.last_connected:
             return False
         try:

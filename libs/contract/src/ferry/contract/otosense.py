@@ -8,7 +8,7 @@ from ferry.contract.ids import EntityId
 from ferry.contract.model import Message, Request
 
 Stage = Literal["waiting", "connected", "silent", "released"]
-"""`released`: the cloud has it no more, so that it can be claimed again, by whoever has its certificate."""
+"""`released`: the cloud no longer has it; anyone with its certificate can claim it again."""
 
 LARGEST_PEM = 64 * 1024
 """Characters of a certificate chain with all text around it; ten certificates with 4096-bit keys take a third."""

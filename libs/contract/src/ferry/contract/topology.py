@@ -12,7 +12,7 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream's limits: `max_age_s` in s (0 for ever), sizes in bytes."""
+    """A stream's limits: `max_age_s` in s (0 means no limit), sizes in bytes."""
 
     name: str
     subjects: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The connection to the bus: it reconnects for ever, and says so in the log."""
+"""The connection to the bus: it reconnects without end and logs each loss and return."""
 
 import ssl
 from typing import Any

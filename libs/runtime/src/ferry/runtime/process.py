@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 def run(name: str, settings: type[Settings], lifespan: Lifespan, *, cloud: CloudName | None = None) -> None:
     """A service's main. Exits 2 when its settings are wrong, naming each, never showing a value.
 
-    `cloud` is the one that it is of no use without: where that is not configured, it says so to whoever asks.
+    `cloud` is the cloud that the service needs: without its URL, requests are answered with `unconfigured`.
     """
     wanted: type[RuntimeSettings] = settings
     if cloud and not is_configured(cloud):

@@ -1,4 +1,4 @@
-"""A service whose cloud is not configured: it runs, says so to whoever asks, and does nothing else.
+"""A service whose cloud is not configured: it runs, answers every request with `unconfigured`, and does nothing else.
 
 Either cloud alone is a complete configuration, so what belongs to the other one is off and ends nothing.
 """

@@ -82,7 +82,7 @@ def _explain(error: Exception) -> None:
             print_problem(ProblemError.invalid(error).problem)
         case OSError(filename=None):
             _output_lost(error)
-        case UnicodeEncodeError():  # a surrogate: how Python gives us an argument's bytes that are no text
+        case UnicodeEncodeError():  # a surrogate: how Python gives us an argument's bytes that are not valid text
             say("ferry: something that was typed is not UTF-8", err=True)
         case _:
             _show_fault(error)

@@ -65,7 +65,7 @@ async def _get(url: str, path: str) -> dict[str, Any]:
             await writer.wait_closed()
     told = json.loads(bytes(answer).partition(b"\r\n\r\n")[2])
     if not isinstance(told, dict):
-        raise TypeError("the answer is no JSON object")
+        raise TypeError("the answer is not a JSON object")
     return told
 
 

@@ -1,1 +1,1 @@
-"""The fleet as one file: read, compared with what is registered, brought about."""
+"""The fleet as one file: read, compared with what is registered, applied."""

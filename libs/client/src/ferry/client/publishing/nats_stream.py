@@ -1,4 +1,4 @@
-"""JetStream over nats-py: many publishes at a time on one connection, which is made anew for ever."""
+"""JetStream over nats-py: concurrent publishes on one connection, which is replaced whenever it is lost."""
 
 import asyncio
 import contextlib

@@ -37,7 +37,7 @@ def _value_json(value: object) -> str:
         try:
             return json.dumps(dict(value), allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"the value is no JSON object: {error}") from None
+            raise ValueError(f"the value is not a JSON object: {error}") from None
     return f'"{_number(value)}"'
 
 

@@ -149,7 +149,7 @@ def _differing(current: object, wanted: object) -> dict[str, tuple[Any, Any]]:
 
 
 def _shorter(now: float | None, then: float | None) -> bool:
-    """0 is for ever."""
+    """0 means no limit."""
     return bool(then) and (not now or float(then or 0) < float(now))
 
 

@@ -140,7 +140,7 @@ def _kind(status: int, code: str, message: str, *, token_error: bool) -> Kind:
 
 
 def _foreign_kind(status: int) -> Kind:
-    """A size and "later" mean the same whoever says it."""
+    """Too large and later mean the same from Thing+ and from a proxy."""
     if status == _TOO_LARGE:
         return Kind.TOO_LARGE
     return Kind.RETRY if is_retryable(status) else Kind.FOREIGN

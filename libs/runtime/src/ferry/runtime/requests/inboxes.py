@@ -1,6 +1,6 @@
 """Where an answer may go: into an inbox and nowhere else.
 
-Whoever asks names the subject that the answer is published to, and a service may publish to more subjects than
+The caller names the subject that the answer is published to, and a service may publish to more subjects than
 they may. An answer to anything but an inbox would lend them the service's rights.
 """
 

@@ -44,7 +44,7 @@ def _taken(
         fields = ["FERRY_" + "__".join(str(part).upper() for part in item["loc"]) for item in wrong]
         _log.error("secrets.rejected", fields=fields, words=[item["msg"] for item in wrong])
         return current
-    except (OSError, ValueError) as error:  # a file that went away meanwhile, or is no text
+    except (OSError, ValueError) as error:  # a file that has just been removed, or is not text
         _log.error("secrets.unreadable", error=type(error).__name__)
         return current
     if settings == current:

@@ -52,7 +52,7 @@ class Keeper:
         return await self._wait(rejected)
 
     async def run(self) -> None:
-        """Follows the bucket for ever. A bucket that cannot be read leaves what is in memory in use."""
+        """Follows the bucket until cancelled. While the bucket cannot be read, the token in memory stays in use."""
         while True:
             try:
                 await self._look()

@@ -21,6 +21,6 @@ class Lease:
         return revision is not None
 
     async def settle(self, record: AttemptRecord) -> None:
-        """Ends it. Whoever has taken it over since writes what comes of theirs: ours is of no interest."""
+        """Ends it. If another replica has taken it over, its outcome counts and ours is dropped."""
         with contextlib.suppress(StoreError):
             await self._shared.write_attempt(self._account.cipher, record, self._revision)

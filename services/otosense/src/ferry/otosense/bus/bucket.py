@@ -98,7 +98,7 @@ class Bucket:
         names = sorted(subject.removeprefix(base) for subject in info.state.subjects or {})
         for name in names:
             if not is_safe_id(name):
-                self._unreadable.skip(prefix + name, 0, "its key is no id")
+                self._unreadable.skip(prefix + name, 0, "its key is not a valid id")
         return [name for name in names if is_safe_id(name)]
 
 

@@ -58,7 +58,7 @@ class _Batch:
         try:
             if not self.ended.done():
                 self._take(message)
-        except Exception as error:  # noqa: BLE001 - whoever waits for the batch raises it
+        except Exception as error:  # noqa: BLE001 - the caller that awaits the batch raises it
             self.ended.set_exception(error)
 
     def _take(self, message: Msg) -> None:

@@ -1,6 +1,6 @@
 """A gateway with its devices and sensors by one call of the cloud's (guide, chapter 5; 207 is a part of them).
 
-The gateway's event comes before those of its parts, its record after all of theirs: whoever asks again after a crash
+The gateway's event comes before those of its parts, its record after all of theirs: a repeat after a crash
 finds the gateway unfinished, and what the cloud has by then is taken over.
 """
 

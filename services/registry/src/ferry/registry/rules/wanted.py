@@ -47,7 +47,7 @@ class Wanted:
         gateway = str(asked.req_id)
         model_check.check_id(model, gateway)
         known = await self._gateways.registered(gateway_key(gateway))
-        # What a request leaves out is what the gateway has, whoever registered it with whatever.
+        # Fields that a request leaves out keep the gateway's current values.
         interval = known.report_interval if known else model.report_interval
         return Gateway(
             id=gateway,

@@ -49,7 +49,7 @@ def load(name: str) -> Scenario:
 
 
 async def play(scenario: Scenario, control: Control) -> None:
-    """Runs until the last step, or for ever when the scenario repeats."""
+    """Runs until the last step, or until cancelled when the scenario repeats."""
     start = control.clock.now_s()
     while True:
         for step in sorted(scenario.steps, key=lambda step: step.at_s):

@@ -187,7 +187,7 @@ def _text(headers: Mapping[str, object], name: str) -> str:
 
 
 def _number(headers: Mapping[str, object], name: str) -> int:
-    """0 where it is no number of at most 18 digits."""
+    """0 unless it is a number of at most 18 digits."""
     text = _text(headers, name)
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0  # noqa: PLR2004 - fits int64
 

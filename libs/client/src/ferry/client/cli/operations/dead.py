@@ -150,8 +150,8 @@ def replay(as_json: bool, **given: Any) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 def discard(as_json: bool, yes: bool, **given: Any) -> None:
-    """Delete dead letters for ever."""
-    if not yes and not ask_first("Delete these dead letters for ever?"):
+    """Delete dead letters permanently."""
+    if not yes and not ask_first("Delete these dead letters permanently?"):
         raise click.Abort
     _do(subjects.TELEMETRY_DEAD_DISCARD, "discarded", as_json, given)
 

@@ -1,1 +1,1 @@
-"""A plan brought about, at the pace that the cloud bears."""
+"""Applies a plan at the rate that the cloud accepts."""

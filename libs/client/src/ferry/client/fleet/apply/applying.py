@@ -1,4 +1,4 @@
-"""A plan brought about. Each step may be interrupted: the next plan shows what is left.
+"""Applies a plan. It can be interrupted at each step: the next plan shows what is left.
 
 Renames come first, so that the old names are free; then what is new, gateways with their parts; then moves onto new
 devices; what is retired comes last, and only when all else went well.

@@ -82,7 +82,7 @@ def _parameters(request: Request) -> list[tuple[str, Any]]:
         try:
             return list(msgspec.json.decode(request.body, type=dict[str, Any]).items())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise token_error(400, "invalid_request", "The body is no JSON object") from None
+            raise token_error(400, "invalid_request", "The body is not a JSON object") from None
     try:
         return list(request.form())
     except ValueError:

@@ -63,7 +63,7 @@ class ThingPlusCloud:
 
 
 def _header(response: Response, name: str) -> str:
-    """A header's text; one that is no text is none."""
+    """A header's text; None if it is missing or not text."""
     try:
         return response.headers.get(name) or ""
     except (PyreqwestError, ValueError):

@@ -67,7 +67,7 @@ class Breaker:
         self.cause = ""
 
     def abandoned(self) -> None:
-        """The probe was not sent: it must not keep the breaker half open for ever."""
+        """The probe was not sent: it must not keep the breaker half open."""
         if self.state == "half_open":
             self.state = "open"
 

@@ -32,7 +32,7 @@ class Unquoted:
 
 
 class YamlSource:
-    """Raises MistakesError for what is no YAML."""
+    """Raises MistakesError for invalid YAML."""
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
