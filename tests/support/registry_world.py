@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from ferry.contract.registry import (
     State,
     key_of,
 )
+from ferry.registry.bucket.reservations import GIVEN_UP_S, KEPT_S
 from ferry.registry.errors import ConflictError, TooLargeError
 from ferry.registry.names import name_of, names_of
 from ferry.registry.parts import Parts, Ports, put_together
@@ -142,9 +144,13 @@ class Bucket:
         self.expires[key] = expires_s
         return made
 
-    def expire(self, prefix: str = "") -> None:
-        """Time passes until all is gone that expires."""
-        for key in [key for key, ttl in self.expires.items() if ttl is not None and key.startswith(prefix)]:
+    def expire(self, prefix: str = "", within_s: float = math.inf) -> None:
+        """`within_s` pass: what expires in that time is gone."""
+        gone = [
+            ttl is not None and ttl <= within_s and key.startswith(prefix)
+            for key, ttl in self.expires.items()
+        ]
+        for key in list(itertools.compress(self.expires, gone)):
             del self.values[key], self.expires[key]
 
 
@@ -195,10 +201,10 @@ class Reservations:
         return await self._bucket.get(f"reserved.{name_of(place)}")
 
     async def put(self, place: Place, entity: str, revision: int) -> None:
-        await self._bucket.put(f"reserved.{name_of(place)}", entity, revision, 7)
+        await self._bucket.put(f"reserved.{name_of(place)}", entity, revision, KEPT_S)
 
     async def give_up(self, place: Place) -> None:
-        await self._bucket.put(f"reserved.{name_of(place)}", None, None, 1)
+        await self._bucket.put(f"reserved.{name_of(place)}", None, None, GIVEN_UP_S)
 
 
 class Progress:

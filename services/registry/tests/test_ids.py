@@ -119,7 +119,7 @@ async def test_an_id_is_given_up_with_the_gateway_that_the_cloud_refused(world, 
     world.cloud.fault = RefusedError(status, "X", "no")
     with pytest.raises(ProblemError):
         await register(world)
-    world.bucket.expire()
+    world.bucket.expire(within_s=60)
     assert reservations(world) == []
     await register(world)
 
