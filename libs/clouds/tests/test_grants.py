@@ -5,9 +5,9 @@ import pytest
 from pydantic import SecretStr
 
 from ferry.clouds import otosense_tokens
+from ferry.clouds.answer import Answer
 from ferry.clouds.errors import BadAnswerError, RefusedError
 from ferry.clouds.grants import LONGEST_LIFE_S, CredentialsRefusedError, read_grant
-from ferry.clouds.http import Answer
 from ferry.clouds.thingplus import tokens as thingplus_tokens
 from ferry.clouds.thingplus.tokens import md5_of
 from ferry.clouds.words import parse_json

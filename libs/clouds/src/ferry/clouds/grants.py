@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from ferry.clouds.answer import Answer
 from ferry.clouds.errors import BadAnswerError, RefusedError
-from ferry.clouds.http import Answer
 from ferry.clouds.replies import is_retryable
 from ferry.clouds.retry_after import retry_after_s
 from ferry.clouds.words import clean, media_type, parse_json, read_words

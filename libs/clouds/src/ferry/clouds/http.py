@@ -5,7 +5,6 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
@@ -14,12 +13,12 @@ from urllib.parse import urlsplit
 import httpx2
 from pydantic import SecretStr
 
-from ferry.clouds.errors import BadAnswerError, CloudError, UnreachableError, refusal
+from ferry.clouds.answer import Answer, accepted
+from ferry.clouds.errors import BadAnswerError, CloudError, UnreachableError
 from ferry.clouds.network.failures import texts_of, why_no_answer
 from ferry.clouds.network.proxies import Proxy
 from ferry.clouds.network.way import Network, read_network
-from ferry.clouds.replies import is_retryable
-from ferry.clouds.words import media_type, parse_json
+from ferry.clouds.words import parse_json
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 """Bytes; 4000 gateways, the longest list of Thing+, take less than half."""
@@ -30,37 +29,6 @@ Params = Mapping[str, str | int | Sequence[str]]
 
 # What fails before the request can have been read by anybody.
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back. `json` is None for a body that is none; header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    text: str = field(repr=False)
-    json: Any = field(repr=False)
-
-    def object(self) -> dict[str, Any]:
-        """Raises BadAnswerError when the body is not a JSON object."""
-        if isinstance(self.json, dict):
-            return self.json
-        raise BadAnswerError(self.status, "a body that is not a JSON object")
-
-
-def accepted(answer: Answer, *, bearer: SecretStr | None, secrets: Sequence[str] = ()) -> Answer:
-    """The answer, if it is a 2xx. Raises CloudError's family."""
-    if bearer:
-        secrets = (*secrets, bearer.get_secret_value())
-    if answer.status >= httpx2.codes.BAD_REQUEST:
-        told = isinstance(answer.json, dict | str) or answer.status == httpx2.codes.UNAUTHORIZED
-        if not told and not is_retryable(answer.status):
-            kind = media_type(answer.headers.get("content-type", ""), answer.text.encode(errors="replace"))
-            raise BadAnswerError(answer.status, f"{kind}: not the cloud's")
-        raise refusal(answer.status, answer.headers, answer.text, bearer=bearer is not None, secrets=secrets)
-    if not httpx2.codes.is_success(answer.status):
-        raise BadAnswerError(answer.status, "a redirect, which is not followed")
-    return answer
 
 
 class CloudHttp:

@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from ferry.clouds.answer import Answer, accepted
 from ferry.clouds.errors import BadAnswerError
-from ferry.clouds.http import Answer, CloudHttp, accepted
+from ferry.clouds.http import CloudHttp
 from ferry.clouds.words import clean
 from ferry.contract.ids import is_safe_id, safe_id
 

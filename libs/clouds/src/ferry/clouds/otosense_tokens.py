@@ -5,8 +5,9 @@ from urllib.parse import quote_plus
 
 from pydantic import SecretStr
 
+from ferry.clouds.answer import Answer
 from ferry.clouds.grants import Grant, read_grant
-from ferry.clouds.http import Answer, CloudHttp
+from ferry.clouds.http import CloudHttp
 
 DEFAULT_LIFE_S = 3600.0
 """Of a token that says no life; one that ends before is refused, and another is asked for."""

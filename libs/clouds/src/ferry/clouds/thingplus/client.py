@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Any, Protocol, TypeVar
 
+from ferry.clouds.answer import Answer
 from ferry.clouds.errors import BadAnswerError, RefusedError
-from ferry.clouds.http import Answer, CloudHttp
+from ferry.clouds.http import CloudHttp
 from ferry.clouds.thingplus.entities import (
     data_of,
     is_same,

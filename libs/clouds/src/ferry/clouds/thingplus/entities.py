@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from ferry.clouds.answer import Answer
 from ferry.clouds.errors import BadAnswerError
-from ferry.clouds.http import Answer
 from ferry.clouds.thingplus.listed import Listed
 from ferry.clouds.words import clean
 from ferry.contract.registry import Device, Gateway, GatewayModel, Sensor, Site

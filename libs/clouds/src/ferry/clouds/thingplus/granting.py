@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from ferry.clouds.answer import Answer
 from ferry.clouds.errors import BadAnswerError, BearerRefusedError, RefusedError
-from ferry.clouds.http import Answer
 from ferry.clouds.replies import Kind
 from ferry.clouds.retry_after import retry_after_s
 from ferry.clouds.thingplus.answers import read_reply

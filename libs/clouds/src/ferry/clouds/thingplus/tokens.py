@@ -8,9 +8,10 @@ from urllib.parse import quote_plus
 
 from pydantic import SecretStr
 
+from ferry.clouds.answer import Answer
 from ferry.clouds.errors import BadAnswerError
 from ferry.clouds.grants import Grant, read_grant
-from ferry.clouds.http import Answer, CloudHttp
+from ferry.clouds.http import CloudHttp
 from ferry.clouds.thingplus.answers import read_reply
 
 DEFAULT_LIFE_S = 90 * 86_400.0
