@@ -1,6 +1,7 @@
 """The ports of the stream of readings: one suite over nats-server and over the stream in memory of the simulation."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,10 @@ from typing import Any
 import pytest
 
 from ferry.contract import subjects, topology
+from ferry.contract.dead import Reason
 from ferry.runtime.direct import DirectClient
+from ferry.telemetry.dead_letters.writer import NatsDeadLetters
+from ferry.telemetry.stream.delivery import Cause
 from ferry.telemetry.stream.nats.acks import NatsAcks
 from ferry.telemetry.stream.nats.consumers import NatsConsumers
 from ferry.telemetry.stream.nats.pulls import NatsPulls
@@ -81,7 +85,7 @@ class OverNats:
 
     async def replica(self, name):
         pulls = NatsPulls(self._client)
-        stored = NatsStoredMessages(self._client, self._jetstream)
+        stored = NatsStoredMessages(self._client)
         await pulls.start()
         await stored.start()
         consumers = NatsConsumers(self._jetstream, name, ACK_WAIT_S)
@@ -97,17 +101,29 @@ class OverNats:
         return (await self._jetstream.stream_info(topology.READINGS.name)).state.messages
 
 
+@asynccontextmanager
+async def connected(folder):
+    async with a_bus(folder / "bus") as bus:
+        await bus.lay()
+        client = DirectClient()
+        await client.connect(bus.url)
+        yield client
+        await client.close()
+
+
+@pytest.fixture
+async def client(tmp_path):
+    async with connected(tmp_path) as client:
+        yield client
+
+
 @pytest.fixture(params=["memory", "nats"])
 async def world(request, tmp_path):
     if request.param == "memory":
         yield OverMemory()
         return
-    async with a_bus(tmp_path / "bus") as bus:
-        await bus.lay()
-        client = DirectClient()
-        await client.connect(bus.url)
+    async with connected(tmp_path) as client:
         yield OverNats(client)
-        await client.close()
 
 
 @pytest.fixture
@@ -273,3 +289,76 @@ async def test_a_replayed_message_keeps_the_time_of_its_first_publication(world,
     await world.publish(SERIES, **{"Ferry-Published-At": "1000"})
     received, _ = await pull(one, owned, 1)
     assert (received.messages[0].published_ms, received.messages[0].replayed) == (1000, True)
+
+
+ODD_HEADERS = {
+    "a place of its own": {
+        "Nats-Sequence": "1",
+        "Nats-Subject": OTHER,
+        "Nats-Time-Stamp": "1999-01-01T00:00:00Z",
+        "Nats-Num-Pending": "0",
+        "Nats-Last-Sequence": "0",
+        "Nats-Stream": "ANOTHER",
+    },
+    "the end of a batch": {"Status": "204", "Description": "EOB"},
+    "a status": {"Status": "404", "Description": "Message Not Found"},
+    "a heartbeat": {"Status": "100"},
+    "no time": {"Nats-Time-Stamp": "now", "Ferry-Published-At": "now"},
+    "a time with too many digits": {"Ferry-Published-At": "9" * 5000},
+    "a time before all": {"Ferry-Published-At": "-1"},
+    "a time to come": {"Ferry-Published-At": "9" * 18},
+}
+
+
+@pytest.mark.parametrize("odd", ODD_HEADERS)
+async def test_no_header_of_a_publisher_changes_what_is_read(world, one, owned, odd):
+    sequence = await world.publish(SERIES, b"7", **ODD_HEADERS[odd])
+    after = await world.publish(SERIES, b"8")
+    received, _ = await pull(one, owned, 2)
+    found = await one.stored.read(owned[0], SERIES, 1, 10)
+    alone = await one.stored.read_one(sequence)
+    assert received.sequences == [each.sequence for each in found] == [sequence, after]
+    for each in (received.messages[0], found[0], alone):
+        assert (each.sequence, each.subject, each.body) == (sequence, SERIES, b"7")
+        assert each.published_ms <= received.messages[1].published_ms + 1
+        assert each.published_ms == received.messages[0].published_ms
+
+
+ODD_BLOCKS = {
+    "values that are not UTF-8": b"NATS/1.0\r\nFerry-Published-At: \xff\r\ntraceparent: \xff\r\nStatus: \xff\r\n\r\n",
+    "a name that is not UTF-8": b"NATS/1.0\r\n\xff: 1\r\n\r\n",
+    "a name twice": b"NATS/1.0\r\nFerry-Published-At: 5\r\nFerry-Published-At: 1000\r\n\r\n",
+    "an encoded word": b"NATS/1.0\r\nFerry-Published-At: =?utf-8?q?5?=\r\n\r\n",
+    "a line without a colon": b"NATS/1.0\r\nx\r\nFerry-Published-At: 1\r\n\r\n",
+    "a folded line": b"NATS/1.0\r\nFerry-Published-At: 1\r\n 2\r\n\r\n",
+    "a status of its own": b"NATS/1.0 204 EOB\r\n\r\n",
+    "a status and more": b"NATS/1.0 404 No Messages\r\nStatus: 100\r\n\r\n",
+    "no version": b"HTTP/1.1 200 OK\r\n\r\n",
+    "no lines": b"\r\n\r\n",
+    "no end": b"NATS/1.0\r\ntraceparent: 1",
+    "nothing": b"\x00\x01\x02",
+}
+
+
+@pytest.mark.parametrize("odd", ODD_BLOCKS)
+async def test_whatever_a_publisher_sends_as_headers_is_read_or_can_become_a_dead_letter(client, odd):
+    world = OverNats(client)
+    one = await world.replica("one")
+    number = await partition_of(world, one, SERIES)
+    owned = number, await one.consumers.take(number)
+    block = ODD_BLOCKS[odd]
+    client.send(b"HPUB %b %d %d\r\n%b7\r\n" % (SERIES.encode(), len(block), len(block) + 1, block))
+    after = await world.publish(SERIES, b"8")
+    received, _ = await pull(one, owned, 2)
+    sequence = received.sequences[0]
+    assert sequence < after == received.sequences[1]
+    found = await one.stored.read(number, SERIES, 1, 10)
+    assert [each.sequence for each in found] == [sequence, after]
+    letters = NatsDeadLetters(client.jetstream())
+    for each in (received.messages[0], found[0], await one.stored.read_one(sequence)):
+        assert (each.subject, each.body, each.published_ms) == (
+            SERIES,
+            b"7",
+            received.messages[0].published_ms,
+        )
+        assert await letters.store(each, Cause(Reason.REFUSED, "no"))

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ferry.contract import topology
-from ferry.contract.dead import PUBLISHED_AT
-from ferry.telemetry.stream.delivery import Delivery
+from ferry.telemetry.stream.delivery import Delivery, published_ms_of
 
 ACCEPTED_TOKENS = 4
 """The transform's source, `ferry.v1.gateways.*.>`, has one more."""
@@ -34,9 +33,7 @@ class Stored:
 
     def delivery(self) -> Delivery:
         """A new object each time: what a replica changes of it is its own."""
-        published_ms = self.stored_ms
-        if self.headers and PUBLISHED_AT in self.headers:
-            published_ms = min(published_ms, int(self.headers[PUBLISHED_AT]))
+        published_ms = published_ms_of(self.headers, self.stored_ms)
         return Delivery(
             sequence=self.sequence,
             subject=self.subject,

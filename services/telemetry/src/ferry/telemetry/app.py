@@ -104,7 +104,7 @@ async def _ports(
     client, jetstream = service.nats, service.jetstream
     dead_letters: DeadLetterStream = MeasuredDeadLetters(NatsDeadLetters(jetstream), service.seen.meter)
     pulls = NatsPulls(client)
-    stored = NatsStoredMessages(client, jetstream)
+    stored = NatsStoredMessages(client)
     await pulls.start()
     await stored.start()
     return Ports(

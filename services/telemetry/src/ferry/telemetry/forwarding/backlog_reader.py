@@ -43,13 +43,17 @@ class BacklogReader:
         except StreamUnavailable:
             raise Deferred(UNAVAILABLE_S) from None
         partition.check_new_work()
+        admitted = False
         for delivery in found:
+            if lane.backlog and lane.backlog.first < delivery.sequence:
+                break  # what is missing before it is asked about first
             if delivery.sequence in lane.backlog:
+                admitted = True
                 self._admission.series(partition, lane, delivery)
                 lane.backlog.take_through(delivery.sequence)
                 if not self._in_flight.has_room_for(lane.address.gateway):
                     break
-        if not found and lane.backlog:
+        if lane.backlog and not admitted:
             raise Deferred(BEHIND_S)
 
     async def _drop_gone(self, partition: Partition, lane: SeriesLane) -> None:

@@ -1,15 +1,18 @@
 """A delivery: a message received from the stream, until it is acked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from ferry.contract.dead import Reason
+from ferry.contract.dead import PUBLISHED_AT, Reason
 
 OVERHEAD_BYTES = 600
 """What the smallest delivery keeps in memory beside its body and subject."""
 POINT_BYTES = 150
 """What each decoded point keeps in memory beside its value."""
+MOST_DIGITS = 18
+"""Of a time in a header: what is longer is none."""
 
 
 @dataclass(slots=True)
@@ -55,3 +58,11 @@ class Delivery(msgspec.Struct, eq=False):
         """Its bytes in memory, with so many decoded points."""
         self.weight = len(self.body) + len(self.subject) + OVERHEAD_BYTES + POINT_BYTES * (points - 1)
         return self.weight
+
+
+def published_ms_of(headers: Mapping[str, str] | None, stored_ms: int) -> int:
+    """A replayed publication carries when the bus first took it, in Unix ms: that only moves it back in time."""
+    said = headers.get(PUBLISHED_AT, "") if headers else ""
+    if said.isascii() and said.isdecimal() and len(said) <= MOST_DIGITS:
+        return min(stored_ms, int(said))
+    return stored_ms

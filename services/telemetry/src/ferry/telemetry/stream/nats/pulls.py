@@ -4,16 +4,14 @@ Status messages, deadlines and reconnects are ours to handle, then.
 """
 
 import asyncio
-import contextlib
 import json
 from dataclasses import dataclass, field
 
 import structlog
 
 from ferry.contract import topology
-from ferry.contract.dead import PUBLISHED_AT
 from ferry.runtime.direct import DirectClient
-from ferry.telemetry.stream.delivery import Delivery
+from ferry.telemetry.stream.delivery import Delivery, published_ms_of
 from ferry.telemetry.stream.ports import PullEnd, Receiver
 
 EXPIRES_S = 5.0
@@ -122,11 +120,8 @@ class NatsPulls:
 def delivery_of(
     body: bytes, published: str, headers: dict[str, str] | None, sequence: int, stored_ns: int
 ) -> Delivery:
-    """A replayed publication carries when the bus first took it, in Unix ms: that only moves it back in time."""
-    stored_ms = published_ms = stored_ns // 1_000_000
-    if headers and PUBLISHED_AT in headers:
-        with contextlib.suppress(ValueError):
-            published_ms = min(published_ms, max(0, int(headers[PUBLISHED_AT])))
+    stored_ms = stored_ns // 1_000_000
+    published_ms = published_ms_of(headers, stored_ms)
     return Delivery(
         sequence=sequence,
         subject=published,
