@@ -1,16 +1,16 @@
 """An event loop whose time jumps to the next timer, and in which a process can be stopped or killed.
 
 Our own instead of PyPI's looptime 0.9: that one has no notion of processes (SIGSTOP, SIGKILL) inside one loop, and
-goes through the operating system's selector at each turn, which is most of the time of a run.
+goes through the operating system's selector at each turn. Nothing here waits for the operating system.
 """
 
 import asyncio
 import heapq
-import selectors
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
+from itertools import count
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,67 +23,92 @@ class DeadlockError(Exception):
     """Nothing is left that could ever happen."""
 
 
-class _Selector(selectors.SelectSelector):
-    """Instead of waiting, time passes. It never asks the operating system."""
+class _Handle(asyncio.TimerHandle):
+    """asyncio's own looks at the loop's debug flag each time: half of the time of a run."""
+
+    __slots__ = ()
+    _callback: Callable[..., object]
+    _args: tuple[Any, ...]
+    _context: Context
+    _cancelled: bool
+
+    def __init__(
+        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> None:
+        self._when = when
+        self._callback = callback
+        self._args = args
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._args = ()
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Times in s, from START_S. Timers of one moment run in the order in which they were set."""
+
+    _stopping: bool
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = START_S
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise DeadlockError
-        self.now += max(0.0, timeout)
-        return []
-
-
-class _Handle(asyncio.Handle):
-    _loop: "VirtualLoop"
-
-    def _run(self) -> None:
-        if not self._loop.set_aside(self):
-            super()._run()
-
-
-class _TimerHandle(asyncio.TimerHandle):
-    _loop: "VirtualLoop"
-    _scheduled: bool
-
-    def _run(self) -> None:
-        if not self._loop.set_aside(self):
-            super()._run()
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Times in s, from START_S."""
-
-    _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
-
-    def __init__(self) -> None:
-        self._virtual = _Selector()
-        self._stopped: dict[str, list[asyncio.Handle]] = {}
+        self._now = START_S
+        self._handles: deque[_Handle] = deque()
+        self._timers: list[tuple[float, int, _Handle]] = []
+        self._numbers = count()
+        self._stopped: dict[str, list[_Handle]] = {}
         self._tasks_of: dict[str, dict[asyncio.Task[Any], None]] = {}
-        super().__init__(self._virtual)
         self.set_task_factory(self._new_task)
 
     def time(self) -> float:
-        return self._virtual.now
+        return self._now
 
     def call_soon(  # type: ignore[override] # the stubs' way to say the same
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = _Handle(callback, args, self, context)
-        self._ready.append(handle)
+        handle = _Handle(self._now, callback, args, context)
+        self._handles.append(handle)
         return handle
 
     def call_at(  # type: ignore[override] # the same
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        timer = _TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True
+        timer = _Handle(when, callback, args, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), timer))
         return timer
+
+    def call_later(  # type: ignore[override] # the same
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def _run_once(self) -> None:
+        """The base class calls it until it is told to stop: what is ready runs, else time passes."""
+        handles, timers = self._handles, self._timers
+        while not self._stopping:
+            if not handles:
+                self._now = max(self._now, self._next_at())
+            while timers and timers[0][0] <= self._now:
+                handles.append(heapq.heappop(timers)[2])
+            for _ in range(len(handles)):
+                handle = handles.popleft()
+                if handle._cancelled or (self._stopped and self._set_aside(handle)):
+                    continue
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as asyncio's own handles do
+                    self.call_exception_handler({"message": f"{handle._callback}", "exception": error})
+
+    def _next_at(self) -> float:
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:
+            heapq.heappop(timers)
+        if not timers:
+            raise DeadlockError
+        return timers[0][0]
 
     def _new_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **options)
@@ -94,11 +119,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             task.add_done_callback(self._tasks_of[process].pop)
         return task
 
-    def set_aside(self, handle: asyncio.Handle) -> bool:
+    def _set_aside(self, handle: _Handle) -> bool:
         """Whether the handle must not run now, because its process is stopped."""
-        if not self._stopped:
-            return False
-        process = handle._context.get(PROCESS)  # type: ignore[attr-defined] # the stubs leave it out
+        process = handle._context.get(PROCESS)
         waiting = self._stopped.get(process) if process else None
         if waiting is None:
             return False
@@ -110,7 +133,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._stopped.setdefault(process, [])
 
     def go_on(self, process: str) -> None:
-        self._ready.extend(self._stopped.pop(process, ()))
+        self._handles.extend(self._stopped.pop(process, ()))
 
     async def end_process(self, process: str) -> None:
         """Cancels all of it. After SIGKILL (which is a stop without end) it is called when the world is gone."""

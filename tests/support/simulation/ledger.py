@@ -1,9 +1,10 @@
 """What was published, and what became of it. Times in s of the loop, unless they are called `_ms`."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from memory.services import DeadLetter
 
@@ -74,14 +75,14 @@ class Message:
         return latest
 
 
-def canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+def canonical(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="sorted")
 
 
 class Ledger:
     def __init__(self) -> None:
         self.messages: dict[int, Message] = {}
-        self._by_value: dict[tuple[str, str, str], list[tuple[Message, PointRecord]]] = {}
+        self._by_value: dict[tuple[str, str, bytes], list[tuple[Message, PointRecord]]] = {}
         self._newest: dict[tuple[str, str], int] = {}
         self.statuses: dict[tuple[str, str | None], list[Message]] = {}
 

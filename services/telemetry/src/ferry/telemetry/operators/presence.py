@@ -5,7 +5,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
 from ferry.contract.ids import is_safe_id
-from ferry.contract.telemetry import Failure, LaneTrouble, Presence
+from ferry.contract.telemetry import LaneTrouble, Presence
 from ferry.telemetry.lanes.health import LaneHealth
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Observer:
             expired=seen.statuses.expired,
             puts=seen.requests.sent,
             retries=seen.requests.retries,
-            failures=tuple(Failure(at=at, what=what) for at, what in seen.errors.last),
+            failures=tuple(seen.errors.last),
         )
 
 

@@ -60,7 +60,7 @@ class Ownership:
                     self._lose(partition)
                 self._replicas.changed.set()
             self._awake = now
-            await asyncio.sleep(TURN_S / 2)
+            await asyncio.sleep(self._asleep_s / 8)
 
     async def run(self, partitions: list[int]) -> None:
         while True:
