@@ -211,6 +211,10 @@ async def everything_once(suite, bus, sandbox, operator, alice, harness, page_of
     await alice.jetstream().publish(subjects.sensor_series(GATEWAY, "unknown"), reading(0))
     await eventually(lambda: dead(operator), what="a dead letter for the console")
     await shown(page_of, sensor)
+    span = {"since": FIRST_MS, "until": FIRST_MS + 1000}
+    assert (await ask(operator, subjects.TELEMETRY_SENSORS_GET, gateway=GATEWAY, sensor=sensor, **span))[
+        "points"
+    ] == []
     await a_reading_purged_while_it_waits(alice, operator, harness)
     await paused_and_resumed(alice, operator, sandbox, sensor, 1)
     await seen_waiting(bus, alice, operator, sandbox, sensor, 2)

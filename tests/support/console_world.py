@@ -60,6 +60,8 @@ class World:
     gateways: list[registry.Gateway] = field(default_factory=list)
     sensors: list[registry.Sensor] = field(default_factory=list)
     motors: list[otosense.Sensor] = field(default_factory=list)
+    clouds: dict[str, telemetry.SensorAtCloud] = field(default_factory=dict)
+    """What the cloud has, by sensor."""
     silent: set[str] = field(default_factory=set)
     untold: bool = False
     page: int = 1000
@@ -91,6 +93,9 @@ class World:
             subjects.TELEMETRY_DEAD_GET: self._letter,
             subjects.TELEMETRY_DEAD_REPLAY: self._finish,
             subjects.TELEMETRY_DEAD_DISCARD: self._finish,
+            subjects.TELEMETRY_SENSORS_GET: lambda asked: self.clouds.get(
+                asked.sensor, telemetry.SensorAtCloud(points=[])
+            ),
             subjects.REGISTRY_GATEWAYS_LIST: lambda asked: self._paged(
                 self.gateways, asked, registry.GatewayList
             ),

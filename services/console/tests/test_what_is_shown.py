@@ -1,5 +1,7 @@
 """What an operator sees: what is wrong and why, pages of what is long, and everything from outside as text."""
 
+import time
+
 import pytest
 from console_world import World, calm, console, letter, well
 
@@ -11,7 +13,16 @@ from ferry.console.pages.rendering import age, moment, visible
 from ferry.contract import otosense, registry, subjects
 from ferry.contract.auth import AuthState, CloudState
 from ferry.contract.problems import Problem, no_service
-from ferry.contract.telemetry import Failure, LaneTrouble, PartitionState, Pause, Presence
+from ferry.contract.telemetry import (
+    CloudPoint,
+    CloudStatus,
+    Failure,
+    LaneTrouble,
+    PartitionState,
+    Pause,
+    Presence,
+    SensorAtCloud,
+)
 
 NOW_MS = 1_800_000_000_000
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m\x00 &amp; \ud800"
@@ -162,6 +173,16 @@ def test_a_line_stays_in_its_box():
     assert line([(0, 1)], from_zero=True) is None
     assert line([(0, 1), (0, 2)], from_zero=True) is None
     assert line([(0, 3), (1, 3)], from_zero=False)
+    assert line([], from_zero=False, span=(0, 10)) is None
+
+
+def test_a_line_in_a_span_leaves_the_rest_of_it_empty():
+    plot = line([(5, 1), (10, 3)], from_zero=False, span=(0, 20))
+    assert plot
+    assert plot.points == "150.0,120.0 300.0,0.0"
+    one = line([(5, 1)], from_zero=False, span=(0, 20))
+    assert one
+    assert one.dots == "M150.0 60.0h0"
 
 
 async def test_the_overview_says_what_is_wrong_and_the_rest_is_still_shown():
@@ -252,6 +273,56 @@ async def test_a_large_fleet_is_a_page_at_a_time():
             assert not {"\u202e", "\x1b", "\x00"} & set(text)
         assert (await shown.browser.get("/fleet?after=g00050")).text.count("g00051")
         assert (await shown.browser.get("/fleet/g00001/s00007")).status_code == 200
+
+
+def at_cloud(*values, **fields):
+    now_ms = int(time.time() * 1000)
+    points = [CloudPoint(time=now_ms - 60_000 * (len(values) - n), value=v) for n, v in enumerate(values)]
+    return SensorAtCloud(points=points, latest=points[-1] if points else None, **fields)
+
+
+async def sensor_page(cloud=None, **world):
+    """Of the sensor s00001, whose fields are all hostile."""
+    clouds = {"s00001": cloud} if cloud else {}
+    async with console(World(sensors=[sensor(1)], clouds=clouds, **world)) as shown:
+        await shown.sign_in()
+        answer = await shown.browser.get("/fleet/g00001/s00001")
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        return answer.text
+
+
+async def test_a_sensor_shows_its_last_reading_its_status_and_the_hour():
+    forever = CloudStatus(value="on", expires_at=-1)
+    text = await sensor_page(at_cloud("20.5", "21.5", "off", status=forever))
+    assert "<strong>off</strong>" in text
+    assert "✓ on" in text
+    assert "least 20.5, most 21.5" in text
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1e999", "1e308", HOSTILE, "", "\u0661"])
+async def test_a_value_that_is_no_number_breaks_no_plot(value):
+    text = await sensor_page(at_cloud("1", value, "2"))
+    assert "nan" not in text.split("<polyline")[1].split("/>")[0]
+
+
+async def test_a_status_whose_time_is_over_is_unknown():
+    text = await sensor_page(at_cloud(status=CloudStatus(value="on", expires_at=1000)))
+    assert 'unknown: "on" was valid until' in text
+    assert "No reading between" in text
+
+
+async def test_a_cloud_that_cannot_be_asked_is_said_and_the_rest_is_shown():
+    text = await sensor_page(silent={subjects.TELEMETRY_SENSORS_GET})
+    assert "not known now" in text
+    assert "Its dead letters" in text
+
+
+async def test_why_a_sensor_is_not_delivered_is_on_its_page():
+    failing = LaneTrouble(gateway="g00001", sensor="s00001", kind="failing", detail=HOSTILE)
+    assert "Its requests fail" in await sensor_page(state=replica(troubles=(failing,)))
+    absent = LaneTrouble(gateway="g00001", sensor="s00001", kind="unregistered")
+    assert "the registry does not have it" in await sensor_page(state=replica(troubles=(absent,)))
 
 
 NO_IDS = (

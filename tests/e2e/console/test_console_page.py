@@ -15,12 +15,15 @@ from harness.services import lay_fleet
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
+QUIET = ("gateway-1", "gateway-1-sensor-3")
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def sensors(suite):
-    return await lay_fleet(suite.bus, suite.sandbox, 2, 3)
+    """The busy ones; QUIET is one more."""
+    laid = await lay_fleet(suite.bus, suite.sandbox, 2, 4)
+    return [one for one in laid if not one[1].endswith("sensor-3")]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -201,6 +204,31 @@ async def test_the_fleet_is_a_tree_down_to_a_sensor(page, shot):
     await expect(page.locator(".facts")).to_contain_text("temperature")
     await narrow(page)
     await shot(page, "sensor-narrow")
+
+
+async def test_a_sensor_shows_its_hour_its_status_and_its_trouble(page, suite, publisher, shot):
+    gateway, sensor = QUIET
+    now_ms = int(time.time() * 1000)
+    for minutes, value in ((50, "20.5"), (30, "22.5"), (10, "21.0")):
+        await publish(publisher, sensor, value=value, at=now_ms - minutes * 60_000 + 1, gateway=gateway)
+    body = json.dumps({"value": "err", "validDuration": 600}).encode()
+    await publisher.jetstream().publish(f"ferry.v1.gateways.{gateway}.sensors.{sensor}.status", body)
+
+    async def arrived():
+        status = (await suite.sandbox.statuses()).get((gateway, sensor), {})
+        return status.get("value") == "err" and len(await suite.sandbox.series(gateway, sensor)) >= 3
+
+    await eventually(arrived, what="readings and status at the cloud")
+    await page.goto(f"{page.url.split('/', 3)[0]}//{page.url.split('/')[2]}/fleet/{gateway}/{sensor}")
+    await expect(page.locator(".facts")).to_contain_text("21.0")
+    await expect(page.locator(".facts")).to_contain_text("▲ err, valid until")
+    await expect(page.locator(".plot polyline")).to_be_visible()
+    await page.locator("summary").press("Enter")
+    await expect(page.locator("details tbody")).to_contain_text("22.5")
+    await shot(page, "sensor")
+    await page.emulate_media(color_scheme="dark")
+    await narrow(page)
+    await shot(page, "sensor-dark-narrow")
 
 
 async def test_motor_sensors_say_what_happens_next(page, suite, shot):

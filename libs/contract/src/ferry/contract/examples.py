@@ -242,6 +242,16 @@ OPERATIONS: dict[str, tuple[BaseModel, BaseModel]] = {
         telemetry.ResumeLanes(gateway=GATEWAY.id, sensor=SENSOR.id),
         telemetry.Pauses(items=[]),
     ),
+    subjects.TELEMETRY_SENSORS_GET: (
+        telemetry.SensorQuery(
+            gateway=GATEWAY.id, sensor=SENSOR.id, since=1_495_712_134_508, until=1_495_715_734_508
+        ),
+        telemetry.SensorAtCloud(
+            points=[telemetry.CloudPoint(time=1_495_715_734_508, value="36.5")],
+            latest=telemetry.CloudPoint(time=1_495_715_734_508, value="36.5"),
+            status=telemetry.CloudStatus(value="on", expires_at=1_495_716_184_508),
+        ),
+    ),
     subjects.TELEMETRY_DEAD_COUNT: (
         telemetry.DeadFilter(gateway=GATEWAY.id),
         telemetry.DeadCount(total=1, by_reason={LETTER.reason: 1}),

@@ -50,6 +50,7 @@ OPERATIONS = {
         Operation(subjects.TELEMETRY_STATE_GET, telemetry.StateRequest, telemetry.State),
         Operation(subjects.TELEMETRY_LANES_PAUSE, telemetry.PauseLanes, telemetry.Pauses),
         Operation(subjects.TELEMETRY_LANES_RESUME, telemetry.ResumeLanes, telemetry.Pauses),
+        Operation(subjects.TELEMETRY_SENSORS_GET, telemetry.SensorQuery, telemetry.SensorAtCloud),
         Operation(subjects.TELEMETRY_DEAD_COUNT, telemetry.DeadFilter, telemetry.DeadCount),
         Operation(subjects.TELEMETRY_DEAD_LIST, telemetry.DeadFilter, telemetry.DeadList),
         Operation(subjects.TELEMETRY_DEAD_GET, telemetry.DeadId, telemetry.DeadLetter),
@@ -74,6 +75,7 @@ ASKED_BY_SERVICES: dict[str, frozenset[str]] = {
                 subjects.REGISTRY_DEVICES_LIST,
             ),
             *(subjects.REGISTRY_SENSORS_LIST, subjects.REGISTRY_SENSORS_GET, subjects.OTOSENSE_SENSORS_LIST),
+            subjects.TELEMETRY_SENSORS_GET,
         }
     ),
 }

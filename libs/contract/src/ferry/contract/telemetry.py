@@ -8,6 +8,9 @@ from ferry.contract.dead import Reason
 from ferry.contract.ids import EntityId
 from ferry.contract.model import Message, Request
 
+LATEST_MS = 253_402_300_799_000
+"""The end of the year 9999."""
+
 
 class Failure(Message):
     """`at` in Unix ms."""
@@ -168,6 +171,42 @@ class State(Message):
     """Messages in FERRY_DEAD."""
     dead_bytes: int
     dead_max_bytes: int
+
+
+class SensorQuery(Request):
+    """A sensor, and the span of time to read, both ends included, in Unix ms."""
+
+    gateway: EntityId
+    sensor: EntityId
+    since: Annotated[int, Field(ge=0, le=LATEST_MS)]
+    until: Annotated[int, Field(ge=0, le=LATEST_MS)]
+
+
+class CloudPoint(Message):
+    """`time` in Unix ms; of a long value only its beginning."""
+
+    time: int
+    value: str
+
+
+class CloudStatus(Message):
+    """`expiresAt` in Unix ms, -1 for never: after it nobody knows the state, whatever `value` says."""
+
+    value: str
+    expires_at: int = -1
+
+
+class SensorAtCloud(Message):
+    """What the cloud has of a sensor."""
+
+    points: list[CloudPoint]
+    """Of the span, oldest first."""
+    cut: bool = False
+    """Older points of the span were left out: there were too many."""
+    latest: CloudPoint | None = None
+    """Its newest reading, whenever that was; null where it has none."""
+    status: CloudStatus | None = None
+    """Null where it never had one."""
 
 
 class DeadFilter(Request):

@@ -22,6 +22,7 @@ from ferry.console.pages.motor_sensors import MotorSensors
 from ferry.console.pages.overview import Overview
 from ferry.console.pages.pauses import PausePages
 from ferry.console.pages.rendering import page
+from ferry.console.pages.sensor import SensorPage
 from ferry.console.pages.sign_in import SignIn
 from ferry.console.people.guard import Guard
 from ferry.console.people.proxies import Proxies
@@ -51,7 +52,7 @@ def application(settings: PageSettings, bus: Bus, watch: Watch, actions: Actions
         _get("/dead-letters/{id}/body", letters.body),
         _get("/fleet", fleet.list),
         _get("/fleet/{gateway}", fleet.gateway),
-        _get("/fleet/{gateway}/{sensor}", fleet.sensor),
+        _get("/fleet/{gateway}/{sensor}", SensorPage(bus, watch).show),
         _get("/motor-sensors", motors.list),
         _get("/pauses/choose", pauses.choose),
         _post("/pauses/pause", pauses.pause),

@@ -22,6 +22,7 @@ from ferry.telemetry import handlers
 from ferry.telemetry.dead_letters.count import DeadLetterCounts
 from ferry.telemetry.dead_letters.store import DeadLetters
 from ferry.telemetry.dead_letters.writer import NatsDeadLetters
+from ferry.telemetry.delivery.at_the_cloud import SensorReader
 from ferry.telemetry.delivery.cloud.client import thingplus
 from ferry.telemetry.delivery.cloud.tokens import BusTokens
 from ferry.telemetry.delivery.cloud.traced import TracedCloud
@@ -79,7 +80,8 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             now_ms=clock.now_ms,
         )
         letters = DeadLetters(service.jetstream, Traces(tracer).replaying if tracer else nullcontext)
-        handlers.serve(service, state, letters, DeadLetterCounts(service.nats, letters), pauses)
+        sensors = SensorReader(seen, ports.tokens)
+        handlers.serve(service, state, letters, DeadLetterCounts(service.nats, letters), pauses, sensors)
         fill = Fill(service.jetstream)
         metrics.observe(meter, replica.observer.presence, fill.ratios, len(partitions))
         per_partition.observe(meter, lambda: replica.ownership.owned, clock.now_ms)

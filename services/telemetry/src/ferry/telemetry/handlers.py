@@ -12,12 +12,15 @@ from ferry.contract.telemetry import (
     PauseLanes,
     Pauses,
     ResumeLanes,
+    SensorAtCloud,
+    SensorQuery,
     State,
     StateRequest,
 )
 from ferry.runtime.service import Service
 from ferry.telemetry.dead_letters.count import DeadLetterCounts
 from ferry.telemetry.dead_letters.store import DeadLetters
+from ferry.telemetry.delivery.at_the_cloud import SensorReader
 from ferry.telemetry.operators.pauses import PauseDocument
 from ferry.telemetry.operators.state import StateReader
 
@@ -28,6 +31,7 @@ def serve(
     letters: DeadLetters,
     counts: DeadLetterCounts,
     pauses: PauseDocument,
+    sensors: SensorReader,
 ) -> None:
     async def get_state(_: StateRequest) -> State:
         return await state.read()
@@ -53,6 +57,10 @@ def serve(
     async def resume_lanes(request: ResumeLanes) -> Pauses:
         return await pauses.resume(request)
 
+    async def get_sensor(request: SensorQuery) -> SensorAtCloud:
+        return await sensors.read(request)
+
+    service.serve(subjects.TELEMETRY_SENSORS_GET, SensorQuery, get_sensor)
     service.serve(subjects.TELEMETRY_LANES_PAUSE, PauseLanes, pause_lanes)
     service.serve(subjects.TELEMETRY_LANES_RESUME, ResumeLanes, resume_lanes)
     service.serve(subjects.TELEMETRY_DEAD_COUNT, DeadFilter, count_dead)

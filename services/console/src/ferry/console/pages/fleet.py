@@ -11,20 +11,17 @@ from ferry.console.live.watch import Watch
 from ferry.console.pages.pauses import pause_of
 from ferry.console.pages.rendering import page
 from ferry.contract import subjects
-from ferry.contract.problems import Problem, ProblemError
 from ferry.contract.registry import (
     DeviceList,
     Gateway,
     GatewayId,
     GatewayList,
     ListRequest,
-    OwnedId,
     Sensor,
     SensorList,
 )
-from ferry.contract.telemetry import DeadFilter, DeadList
 
-GATEWAYS, DEVICES, SENSORS, LETTERS = 50, 500, 100, 20
+GATEWAYS, DEVICES, SENSORS = 50, 500, 100
 
 
 class Fleet:
@@ -57,22 +54,6 @@ class Fleet:
         shown["pause"] = pause_of((await self._watch.now()).state, id_)
         shown |= {"more_devices": devices.next, "next": sensors.next, "after": sensors_page.after}
         return page(request, "gateway.html", **shown)
-
-    async def sensor(self, request: Request) -> Response:
-        owner, id_ = request.path_params["gateway"], request.path_params["sensor"]
-        asked = OwnedId.model_validate({"owner": owner, "id": id_})
-        sensor = await self._bus.ask(subjects.REGISTRY_SENSORS_GET, asked, Sensor)
-        letters, problem = await self._letters(owner, id_)
-        pause = pause_of((await self._watch.now()).state, owner, id_)
-        return page(request, "sensor.html", sensor=sensor, letters=letters, problem=problem, pause=pause)
-
-    async def _letters(self, gateway: str, sensor: str) -> tuple[DeadList | None, Problem | None]:
-        """The page is of use without them."""
-        wanted = DeadFilter.model_validate({"gateway": gateway, "sensor": sensor, "limit": LETTERS})
-        try:
-            return await self._bus.ask(subjects.TELEMETRY_DEAD_LIST, wanted, DeadList), None
-        except ProblemError as error:
-            return None, error.problem
 
 
 def _after(request: Request) -> str:
