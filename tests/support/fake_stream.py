@@ -13,7 +13,7 @@ from ferry.client.errors import (
     NotStoredError,
     RefusedError,
 )
-from ferry.client.publishing.ports import Headers
+from ferry.client.publishing.ports import Headers, Settled
 
 
 @dataclass
@@ -57,7 +57,11 @@ class FakeStream:
     def come_back(self) -> None:
         self._up.set()
 
-    async def publish(self, subject: str, body: bytes, headers: Headers) -> int:
+    async def publish(self, subject: str, body: bytes, headers: Headers, settled: Settled) -> None:
+        task = asyncio.create_task(self._counted(subject, body, headers))
+        task.add_done_callback(lambda done: settled(_result(done)))
+
+    async def _counted(self, subject: str, body: bytes, headers: Headers) -> int:
         if not self.is_connected:
             raise NotConnectedError.saying("the fake is away")
         self._at_once += 1
@@ -88,6 +92,14 @@ class FakeStream:
     @property
     def used(self) -> int:
         return sum(len(body) for _, body, _ in self.stored)
+
+
+def _result(done: asyncio.Task[int]) -> int | FerryError:
+    error = done.exception()
+    if error is None:
+        return done.result()
+    assert isinstance(error, FerryError)
+    return error
 
 
 def values(stored: list[tuple[str, bytes]]) -> dict[str, list[str]]:

@@ -18,6 +18,7 @@ from ferry.client import (
     NotStoredError,
     RefusedError,
 )
+from ferry.client.publishing.memory import Memory
 from ferry.contract.subjects import sensor_series
 
 FAULTS = st.lists(st.sampled_from(["store", "store", "ack lost", "away", "full"]), max_size=30)
@@ -142,6 +143,34 @@ async def test_the_window_bounds_what_is_unconfirmed():
     assert stream.most_at_once == 4
 
 
+async def test_bulk_costs_no_task_a_message():
+    stream = FakeStream(takes_s=0.01)
+    tasks = []
+
+    def rows():
+        for number in range(3000):
+            yield ("g", f"s{number}", 1)
+            tasks.append(len(asyncio.all_tasks()))
+
+    async with Ferry(stream=stream, window=20) as ferry:
+        await ferry.bulk(rows())
+    assert max(tasks) < 20 + 10  # the fake's own, one for each message under way
+
+
+async def test_who_gives_up_a_bulk_has_nothing_sent_later():
+    stream = FakeStream()
+    async with Ferry(stream=stream) as ferry:
+        stream.go_away()
+        bulk = asyncio.create_task(ferry.bulk(("g", f"s{number}", 1) for number in range(5000)))
+        await asyncio.sleep(0.05)
+        bulk.cancel()
+        await asyncio.wait({bulk})
+        stream.come_back()
+        await ferry.series("g", "s", "last")
+        assert await ferry.flush(5)
+    assert stored(stream) == {sensor_series("g", "s"): ["last"]}
+
+
 async def test_an_error_says_whether_the_reading_may_have_been_stored():
     away = FakeStream()
     async with Ferry(stream=away, timeout_s=0.05) as ferry:
@@ -166,7 +195,8 @@ async def test_what_was_given_up_is_not_sent_later_and_takes_no_memory():
         for number in range(20):
             with pytest.raises(NotConnectedError):
                 await ferry.series("g", "s", number)
-        assert ferry._memory._lanes == {}
+        assert isinstance(ferry._store, Memory)
+        assert (ferry._store._lanes, ferry._store._waiting) == ({}, {})
         stream.come_back()
         await ferry.series("g", "s", "last")
     assert stored(stream) == {sensor_series("g", "s"): ["last"]}

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -65,12 +66,10 @@ class Ferry:
         if isinstance(settings, str):
             settings = NatsSettings(url=settings)
         self._stream = stream or NatsStream(settings or contexts.chosen(context))
-        self._memory = Memory(self._wake)
         self._spool = Spool(Path(spool), spool_bytes, self._wake) if spool is not None else None
-        store: Store = self._spool or self._memory
-        self._lanes = Lanes(self._stream, store, window)
+        self._store: Store = self._spool or Memory(self._wake, timeout_s)
+        self._lanes = Lanes(self._stream, self._store, window)
         self._clock = Clock()
-        self._timeout_s = timeout_s
         self._drain_s = drain_s
 
     async def __aenter__(self) -> Self:
@@ -79,6 +78,7 @@ class Ferry:
             if self._spool:
                 await self._spool.open()
             await self._stream.start(fail_fast=self._spool is None)
+            self._lanes.start()
         except BaseException:
             await self._close()
             raise
@@ -143,7 +143,7 @@ class Ferry:
 
     def start_bulk(self) -> Bulk:
         """For who brings the rows in pieces: `add` them, then `finish`."""
-        return Bulk(self._put, self._clock, trace_headers())
+        return Bulk(self._store, self._clock, trace_headers())
 
     async def flush(self, timeout_s: float = TIMEOUT_S) -> bool:
         """Waits until all that was given is on the bus; False when time was up before."""
@@ -171,9 +171,13 @@ class Ferry:
         return await self._spool.state()
 
     async def _put(self, entry: Entry) -> Receipt:
-        if self._spool:
-            return Receipt("spool", await self._spool.put(entry))
-        return Receipt("bus", await self._memory.put(entry, self._timeout_s))
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._store.add(entry, partial(_answer, done))
+        try:
+            return Receipt("spool" if self._spool else "bus", await done)
+        except asyncio.CancelledError:
+            self._store.withdraw(entry)
+            raise
 
     def _wake(self, subject: str) -> None:
         self._lanes.wake(subject)
@@ -183,3 +187,12 @@ class Ferry:
         await self._stream.close()
         if self._spool:
             await self._spool.close()
+
+
+def _answer(done: asyncio.Future[int], result: int | FerryError) -> None:
+    if done.done():  # who waited has been cancelled in this very moment
+        return
+    if isinstance(result, int):
+        done.set_result(result)
+    else:
+        done.set_exception(result)

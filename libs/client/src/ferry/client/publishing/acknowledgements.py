@@ -1,6 +1,6 @@
 """What the stream answers to a publish, and what it means when nothing comes."""
 
-import json
+from pydantic_core import from_json
 
 from ferry.client.errors import NotConfirmedError, NotStoredError, RefusedError
 
@@ -19,7 +19,7 @@ def unconfirmed(why: str) -> NotConfirmedError:
 def sequence_of(body: bytes) -> int:
     """Of a PubAck (ADR-2). Raises FerryError for a refusal, and for what is no PubAck."""
     try:
-        answer = json.loads(body)
+        answer = from_json(body)
         refusal = answer.get("error")
         if refusal is None:
             return int(answer["seq"])

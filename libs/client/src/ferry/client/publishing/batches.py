@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ferry.client.publishing.ports import Entry
+from ferry.client.publishing.ports import Batch, Entry
 from ferry.contract.readings import MAX_READINGS
 
 MOST_BYTES = 128 * 1024
@@ -10,7 +10,7 @@ MOST_BYTES = 128 * 1024
 SERIES = ".series"
 
 
-def together(waiting: Iterable[Entry]) -> list[Entry]:
+def together(subject: str, waiting: Iterable[Entry]) -> Batch | None:
     """The first that may be one message: readings of one trace, within the contract's bounds. A status goes alone."""
     taken: list[Entry] = []
     readings = size = 0
@@ -21,8 +21,8 @@ def together(waiting: Iterable[Entry]) -> list[Entry]:
             readings > MAX_READINGS
             or size > MOST_BYTES
             or entry.headers != taken[0].headers
-            or not entry.subject.endswith(SERIES)
+            or not subject.endswith(SERIES)
         ):
-            break
+            return Batch(subject, taken, more=True)
         taken.append(entry)
-    return taken
+    return Batch(subject, taken, more=False) if taken else None

@@ -1,20 +1,21 @@
 """Many rows, a bounded number of them unconfirmed. It stops at the first failure, and says what was confirmed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ferry.client.errors import BulkError, Failure, FerryError
 from ferry.client.publishing.entries import part, split
-from ferry.client.publishing.ports import Entry, Headers
+from ferry.client.publishing.ports import Entry, Headers, Store
 from ferry.client.publishing.rows import Row
 from ferry.client.publishing.values import Clock
 from ferry.contract import subjects
 
 MOST_UNCONFIRMED = 20_000
 """Readings: about 2 MB of JSON."""
-MOST_MESSAGES = 4_000
-"""Several windows of them: with one reading a sensor each is a task, and more tasks only wait."""
+MOST_MESSAGES = 1024
+"""Two windows of them: more would only wait, and cost the garbage collector time."""
 MOST_FAILURES = 100
 
 
@@ -27,13 +28,13 @@ class Published:
 
 
 class Bulk:
-    def __init__(self, put: Callable[[Entry], Awaitable[object]], clock: Clock, headers: Headers) -> None:
-        self._put = put
+    def __init__(self, store: Store, clock: Clock, headers: Headers) -> None:
+        self._store = store
         self._clock = clock
         self._headers = headers
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: set[Entry] = set()
         self._unconfirmed = 0
-        self._room = asyncio.Event()
+        self._settled = asyncio.Event()
         self._failures: list[Failure] = []
         self._failed = 0
         self.confirmed = 0
@@ -44,24 +45,22 @@ class Bulk:
         try:
             grouped = self._grouped(rows)
         except ValueError as error:
-            await self._settled()
+            await self._all_settled()
             raise ValueError(f"{error} ({self.confirmed} readings before it are confirmed)") from None
         for subject, (first, parts) in grouped.items():
             for entry in split(subject, parts, self._headers):
-                task = asyncio.create_task(self._publish(entry, first))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
                 self._unconfirmed += len(entry.parts)
+                self._waiting.add(entry)
+                self._store.add(entry, partial(self._note, first, entry))
+                while self._unconfirmed > MOST_UNCONFIRMED or len(self._waiting) > MOST_MESSAGES:
+                    await self._next_settled()
         await asyncio.sleep(0)
-        while self._is_full and self._tasks:
-            self._room.clear()
-            await self._room.wait()
         if self._failures:
             await self.finish()
 
     async def finish(self) -> Published:
         """Waits for what is unconfirmed. Raises BulkError."""
-        await self._settled()
+        await self._all_settled()
         if not self._failures:
             return Published(self.confirmed, self.messages)
         first = self._failures[0]
@@ -75,12 +74,16 @@ class Bulk:
         raise error
 
     def cancel(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        for entry in self._waiting:
+            self._store.withdraw(entry)
 
-    async def _settled(self) -> None:
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    async def _all_settled(self) -> None:
+        while self._waiting:
+            await self._next_settled()
+
+    async def _next_settled(self) -> None:
+        self._settled.clear()
+        await self._settled.wait()
 
     def _grouped(self, rows: Sequence[Row]) -> dict[str, tuple[int, list[bytes]]]:
         grouped: dict[str, tuple[int, list[bytes]]] = {}
@@ -93,22 +96,15 @@ class Bulk:
             grouped.setdefault(subject, (row.number, []))[1].append(made)
         return grouped
 
-    async def _publish(self, entry: Entry, row: int) -> None:
+    def _note(self, row: int, entry: Entry, result: int | FerryError) -> None:
         count = len(entry.parts)
-        try:
-            await self._put(entry)
-        except FerryError as error:
-            self._failed += count
-            if len(self._failures) < MOST_FAILURES:
-                self._failures.append(Failure(row, count, error))
-        else:
+        self._waiting.remove(entry)
+        self._unconfirmed -= count
+        self._settled.set()
+        if isinstance(result, int):
             self.confirmed += count
             self.messages += 1
-        finally:
-            self._unconfirmed -= count
-            if not self._is_full:
-                self._room.set()
-
-    @property
-    def _is_full(self) -> bool:
-        return self._unconfirmed > MOST_UNCONFIRMED or len(self._tasks) > MOST_MESSAGES
+            return
+        self._failed += count
+        if len(self._failures) < MOST_FAILURES:
+            self._failures.append(Failure(row, count, result))

@@ -8,6 +8,9 @@ from ferry.client.publishing.values import Clock, reading_json, time_ms
 from ferry.contract.readings import MAX_READINGS, Reading, Status
 from ferry.contract.topology import MAX_BODY
 
+_PLAIN = frozenset({int, float, str})
+"""Known without a look at their classes."""
+
 
 def readings(
     subject: str, value: object, time: object, clock: Clock, headers: Headers = NO_HEADERS
@@ -34,7 +37,7 @@ def _pair(one: object) -> tuple[object, object]:
 
 
 def part(subject: str, value: object, time: object, clock: Clock) -> bytes:
-    if isinstance(value, Reading):
+    if type(value) not in _PLAIN and isinstance(value, Reading):
         time = value.time if time is None else time
         value = value.value
     made = reading_json(value, clock.now_ms(subject) if time is None else time_ms(time))

@@ -1,66 +1,90 @@
 """The store of a program without a spool: somebody waits for each entry, and takes it along when the wait is over."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 
 from ferry.client.errors import FerryError, NotConfirmedError, NotConnectedError
 from ferry.client.publishing.batches import together
-from ferry.client.publishing.ports import Batch, Entry
+from ferry.client.publishing.ports import Batch, Entry, Settled
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Waiting:
-    entry: Entry
-    done: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    settled: Settled
+    deadline: float
+    """Of the loop's clock."""
     error: FerryError | None = None
     maybe_stored: bool = False
     under_way: bool = False
 
 
 class Memory:
-    def __init__(self, wake: Callable[[str], None]) -> None:
+    """An entry fails `timeout_s` after it was added, at the latest."""
+
+    def __init__(self, wake: Callable[[str], None], timeout_s: float) -> None:
         self._wake = wake
-        self._lanes: dict[str, dict[int, Waiting]] = {}
-        self._under_way: dict[str, list[Waiting]] = {}
+        self._timeout_s = timeout_s
+        self._waiting: dict[Entry, Waiting] = {}
+        """All of them, in the order of their deadlines."""
+        self._lanes: dict[str, dict[Entry, None]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
 
-    async def put(self, entry: Entry, timeout_s: float) -> int:
-        """The stream's sequence, once it has confirmed. Raises FerryError, at the latest after `timeout_s`."""
-        waiting = Waiting(entry)
-        self._lanes.setdefault(entry.subject, {})[id(waiting)] = waiting
+    def add(self, entry: Entry, settled: Settled) -> None:
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(settled, loop.time() + self._timeout_s)
+        self._waiting[entry] = waiting
+        self._lanes.setdefault(entry.subject, {})[entry] = None
+        if self._sweeping is None:
+            self._sweeping = loop.call_at(waiting.deadline, self._sweep)
         self._wake(entry.subject)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await waiting.done
-        except TimeoutError:
-            raise _given_up(waiting, timeout_s) from None
-        finally:
-            lane = self._lanes[entry.subject]
-            del lane[id(waiting)]
-            if not lane:
-                del self._lanes[entry.subject]
 
-    async def next(self, subject: str) -> Batch | None:
-        lane = [waiting for waiting in self._lanes.get(subject, {}).values() if not waiting.done.done()]
-        entries = together(waiting.entry for waiting in lane)
-        self._under_way[subject] = lane[: len(entries)]
-        for waiting in self._under_way[subject]:
-            waiting.under_way = True
-        return Batch(subject, entries) if entries else None
+    def withdraw(self, entry: Entry) -> None:
+        if self._waiting.pop(entry, None) is None:
+            return
+        lane = self._lanes[entry.subject]
+        del lane[entry]
+        if not lane:
+            del self._lanes[entry.subject]
 
-    async def confirmed(self, batch: Batch, sequence: int) -> None:
-        for waiting in self._under_way.pop(batch.subject):
-            if not waiting.done.done():
-                waiting.done.set_result(sequence)
+    async def next(self, subjects: Sequence[str]) -> list[Batch | None]:
+        return [self._next(subject) for subject in subjects]
 
-    async def failed(self, batch: Batch, error: FerryError) -> bool:
-        for waiting in self._under_way.pop(batch.subject):
+    def confirmed(self, batch: Batch, sequence: int) -> None:
+        for entry in batch.entries:
+            self._settle(entry, sequence)
+
+    def failed(self, batch: Batch, error: FerryError) -> bool:
+        for entry in batch.entries:
+            if (waiting := self._waiting.get(entry)) is None:
+                continue
             waiting.under_way = False
             waiting.error = error
             waiting.maybe_stored |= error.maybe_stored
-            if not error.transient and not waiting.done.done():
-                waiting.done.set_exception(_own(error, maybe_stored=waiting.maybe_stored))
+            if not error.transient:
+                self._settle(entry, _own(error, maybe_stored=waiting.maybe_stored))
         return error.transient
+
+    def _next(self, subject: str) -> Batch | None:
+        batch = together(subject, self._lanes.get(subject, ()))
+        for entry in batch.entries if batch else ():
+            self._waiting[entry].under_way = True
+        return batch
+
+    def _settle(self, entry: Entry, result: int | FerryError) -> None:
+        if waiting := self._waiting.get(entry):
+            self.withdraw(entry)
+            waiting.settled(result)
+
+    def _sweep(self) -> None:
+        """One clock for all."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for entry, waiting in list(takewhile(lambda item: item[1].deadline <= now, self._waiting.items())):
+            self._settle(entry, _given_up(waiting, self._timeout_s))
+        first = next(iter(self._waiting.values()), None)
+        self._sweeping = loop.call_at(first.deadline, self._sweep) if first else None
 
 
 def _own(error: FerryError, *, maybe_stored: bool) -> FerryError:

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from ferry.client.connection import Denial, denial, open_client
 from ferry.client.errors import FerryError, NotConnectedError, NotStoredError, RefusedError
 from ferry.client.publishing.acknowledgements import sequence_of, unconfirmed
-from ferry.client.publishing.ports import Headers
+from ferry.client.publishing.ports import Headers, Settled
 from ferry.client.settings import NatsSettings
 
 ACK_S = 5.0
@@ -31,7 +31,7 @@ _log = logging.getLogger("ferry.client")
 class _Publish:
     subject: str
     deadline: float
-    answer: asyncio.Future[int]
+    settled: Settled
 
 
 class NatsStream:
@@ -72,28 +72,29 @@ class NatsStream:
     async def connected(self) -> None:
         await self._connected.wait()
 
-    async def publish(self, subject: str, body: bytes, headers: Headers) -> int:
+    async def publish(self, subject: str, body: bytes, headers: Headers, settled: Settled) -> None:
         client = self._client
         if client is None or not self._connected.is_set():
-            raise self._trouble or NotConnectedError.saying("not connected to NATS")
+            settled(self._trouble or NotConnectedError.saying("not connected to NATS"))
+            return
         if self._inbox_denied:
-            raise self._inbox_denied.error(self._settings)
+            settled(self._inbox_denied.error(self._settings))
+            return
         number = str(next(self._numbers))
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = _Publish(subject, time.monotonic() + self._ack_s, answer)
+        self._waiting[number] = _Publish(subject, time.monotonic() + self._ack_s, settled)
         try:
             await client.publish(subject, body, f"{self._inbox}.{number}", dict(headers) if headers else None)
-            return await answer
         except nats.errors.MaxPayloadError:
-            raise RefusedError.saying(
-                "the reading is larger than the server takes",
-                detail=f"{len(body)} bytes",
-                hint="publish fewer at a time",
-            ) from None
-        except (nats.errors.Error, OSError) as error:
-            raise unconfirmed(str(error) or type(error).__name__) from None
-        finally:
-            self._waiting.pop(number, None)
+            self._settle(
+                number,
+                RefusedError.saying(
+                    "the reading is larger than the server takes",
+                    detail=f"{len(body)} bytes",
+                    hint="publish fewer at a time",
+                ),
+            )
+        except Exception as error:  # noqa: BLE001 - whatever nats-py raises is an answer, and others wait behind it
+            self._settle(number, unconfirmed(str(error) or type(error).__name__))
 
     async def _stay_connected(self) -> None:
         wait_s = FIRST_WAIT_S
@@ -135,8 +136,8 @@ class NatsStream:
         self._client = None
         self._trouble = NotConnectedError.saying(why)
         _log.warning("%s; connecting again", why)
-        for publish in self._waiting.values():
-            _fail(publish, unconfirmed(why))
+        for number in list(self._waiting):
+            self._settle(number, unconfirmed(why))
 
     def _noticed(self, error: Exception) -> None:
         found = denial(error)
@@ -144,40 +145,33 @@ class NatsStream:
             return
         if found.verb == "subscribe":
             self._inbox_denied = found
-        for publish in self._waiting.values():
+        for number, publish in list(self._waiting.items()):
             if found.verb == "subscribe" or found.forbids(publish.subject):
                 error = found.error(self._settings, publish.subject if found.verb == "publish" else None)
                 error.maybe_stored = found.verb == "subscribe"
-                _fail(publish, error)
+                self._settle(number, error)
 
     async def _answered(self, message: Msg) -> None:
-        publish = self._waiting.get(message.subject.rpartition(".")[2])
-        if publish is None or publish.answer.done():
-            return
+        number = message.subject[len(self._inbox) + 1 :]
         if message.headers and message.headers.get("Status") == NO_RESPONDERS:
             hint = "is JetStream on, has `ferry topology` run, and does this account import the gateway's subjects?"
-            publish.answer.set_exception(
-                NotStoredError.saying("no stream takes this subject", detail=publish.subject, hint=hint)
-            )
+            self._settle(number, NotStoredError.saying("no stream takes this subject", hint=hint))
             return
         try:
-            sequence = sequence_of(message.data)
+            self._settle(number, sequence_of(message.data))
         except FerryError as error:
-            publish.answer.set_exception(error)
-        else:
-            publish.answer.set_result(sequence)
+            self._settle(number, error)
 
     async def _sweep(self) -> None:
         """One clock for all that wait: they are in the order of their deadlines."""
         while True:
             await asyncio.sleep(SWEEP_S)
             now = time.monotonic()
-            for publish in list(self._waiting.values()):
+            for number, publish in list(self._waiting.items()):
                 if publish.deadline > now:
                     break
-                _fail(publish, unconfirmed(f"no acknowledgement within {self._ack_s:g} s"))
+                self._settle(number, unconfirmed(f"no acknowledgement within {self._ack_s:g} s"))
 
-
-def _fail(publish: _Publish, error: FerryError) -> None:
-    if not publish.answer.done():
-        publish.answer.set_exception(error)
+    def _settle(self, number: str, result: int | FerryError) -> None:
+        if publish := self._waiting.pop(number, None):
+            publish.settled(result)

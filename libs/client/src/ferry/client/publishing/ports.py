@@ -1,6 +1,6 @@
 """What a lane needs: a stream that confirms, and a store that keeps what is not confirmed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,9 +8,11 @@ from ferry.client.errors import FerryError
 
 Headers = Mapping[str, str]
 NO_HEADERS: Headers = {}
+Settled = Callable[[int | FerryError], None]
+"""Called once; a future for each message would cost as much as the message."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """One call's share of a message: `parts` are JSON objects, all of one subject; several make an array."""
 
@@ -25,10 +27,11 @@ class Entry:
 
 @dataclass(slots=True)
 class Batch:
-    """Consecutive entries of one subject that travel as one message."""
+    """Consecutive entries of one subject that travel as one message; `more` when others wait behind them."""
 
     subject: str
     entries: Sequence[Entry]
+    more: bool
 
     @property
     def headers(self) -> Headers:
@@ -59,20 +62,31 @@ class Stream(Protocol):
     async def connected(self) -> None:
         """Returns when a publish can be tried."""
 
-    async def publish(self, subject: str, body: bytes, headers: Headers) -> int:
-        """The stream's sequence. Raises one of `errors` that is about a publish."""
-        ...
+    async def publish(self, subject: str, body: bytes, headers: Headers, settled: Settled) -> None:
+        """Returns when it is on its way. `settled` gets the stream's sequence, or one of `errors`; it may do so before.
+
+        It raises nothing.
+        """
 
 
 class Store(Protocol):
-    """Where entries wait, in order, for their confirmation."""
+    """Where entries wait, in order, for their confirmation. It wakes the lane of each entry that is added."""
 
-    async def next(self, subject: str) -> Batch | None:
-        """The oldest entries of this subject that are not settled yet; None when there are none."""
+    def add(self, entry: Entry, settled: Settled) -> None:
+        """`settled` gets the number under which the entry is safe, or why it is not."""
+
+    def withdraw(self, entry: Entry) -> None:
+        """Nobody waits for it any more, and `settled` is not called. What is on a disk is sent all the same."""
+
+    async def next(self, subjects: Sequence[str]) -> Sequence[Batch | None]:
+        """For each subject its oldest entries that are not settled yet; None when there are none.
+
+        Raises FerryError when they cannot be read at the moment.
+        """
         ...
 
-    async def confirmed(self, batch: Batch, sequence: int) -> None: ...
+    def confirmed(self, batch: Batch, sequence: int) -> None: ...
 
-    async def failed(self, batch: Batch, error: FerryError) -> bool:
+    def failed(self, batch: Batch, error: FerryError) -> bool:
         """Not this time; whether `next` gives it again."""
         ...

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 FIELDS = ("gateway", "sensor", "value", "time")
-CHUNK = 2000
+_ALLOWED = frozenset(FIELDS)
+CHUNK = 500
 CHUNK_S = 0.2
 """A slow source is not waited for to fill a chunk."""
 
@@ -26,7 +27,11 @@ class Row:
 
     @property
     def where(self) -> str:
-        return f"{self.source} line {self.number}" if self.source else f"row {self.number}"
+        return _where(self.number, self.source)
+
+
+def _where(number: int, source: str) -> str:
+    return f"{source} line {number}" if source else f"row {number}"
 
 
 class Reader:
@@ -40,25 +45,37 @@ class Reader:
 
     def row(self, given: object, number: int, source: str = "") -> Row:
         """Raises ValueError."""
-        where = f"{source} line {number}" if source else f"row {number}"
-        if isinstance(given, Mapping):
+        if isinstance(given, tuple | list):  # the common case, without a look at what a mapping may hold
+            fields = self._named(given, number, source)
+        elif isinstance(given, Mapping):
             fields = {**self._fixed, **given}
-        elif isinstance(given, Sequence) and not isinstance(given, str | bytes):
-            if not len(self._names) - 1 <= len(given) <= len(self._names):
+            if not fields.keys() <= _ALLOWED:
+                unknown = min(map(str, fields.keys() - _ALLOWED))
                 raise ValueError(
-                    f"{where}: a row is ({', '.join(self._names)}), the time optional; this one has {len(given)}"
+                    f"{_where(number, source)}: no field {unknown!r}; allowed: {', '.join(self._names)}"
                 )
-            fields = {**self._fixed, **dict(zip(self._names, given, strict=False))}
+        elif isinstance(given, Sequence) and not isinstance(given, str | bytes):
+            fields = self._named(given, number, source)
         elif self._names == ["value", "time"]:
             fields = {**self._fixed, "value": given}
         else:
-            raise ValueError(f"{where}: a row is a tuple or a mapping of {', '.join(self._names)}")
-        if missing := [name for name in FIELDS[:3] if fields.get(name) is None]:
-            raise ValueError(f"{where}: it has no {missing[0]}")
-        if unknown := sorted(map(str, fields.keys() - set(FIELDS))):
-            raise ValueError(f"{where}: no field {unknown[0]!r}; allowed: {', '.join(self._names)}")
-        gateway, sensor = fields["gateway"], fields["sensor"]
-        return Row(str(gateway), str(sensor), fields["value"], fields.get("time"), number, source)
+            raise ValueError(
+                f"{_where(number, source)}: a row is a tuple or a mapping of {', '.join(self._names)}"
+            )
+        gateway, sensor, value = fields.get("gateway"), fields.get("sensor"), fields.get("value")
+        if gateway is None or sensor is None or value is None:
+            missing = next(name for name in FIELDS if fields.get(name) is None)
+            raise ValueError(f"{_where(number, source)}: it has no {missing}")
+        return Row(str(gateway), str(sensor), value, fields.get("time"), number, source)
+
+    def _named(self, cells: Sequence[object], number: int, source: str) -> dict[str, object]:
+        if not len(self._names) - 1 <= len(cells) <= len(self._names):
+            raise ValueError(
+                f"{_where(number, source)}: a row is ({', '.join(self._names)}), the time optional; "
+                f"this one has {len(cells)}"
+            )
+        fields = dict(zip(self._names, cells, strict=False))
+        return {**self._fixed, **fields} if self._fixed else fields
 
     def rows(self, source: Any) -> Iterator[Row]:
         """Raises ValueError, OSError for a file that cannot be read."""

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from ferry.client.errors import FerryError, RefusedError, SpoolError, SpoolFullError
 from ferry.client.publishing.batches import together
-from ferry.client.publishing.ports import Batch, Entry
-from ferry.client.publishing.spool_file import PAGE, Spooled, SpoolFile, SpoolState
+from ferry.client.publishing.ports import Batch, Entry, Settled
+from ferry.client.publishing.spool_file import PAGE, Leaving, Spooled, SpoolFile, SpoolState
 
 R = TypeVar("R")
 SMALLEST = 64 * PAGE
@@ -34,8 +34,8 @@ class Spool:
         self._file = SpoolFile(path, max_bytes)
         self._wake = wake
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ferry-spool")
-        self._adding: list[tuple[Entry, asyncio.Future[int]]] = []
-        self._settled: list[int] = []
+        self._adding: list[tuple[Entry, Settled]] = []
+        self._leaving: list[Leaving] = []
         self._writer: asyncio.Task[None] | None = None
         self._last: dict[str, int] = {}
         """The newest entry of each subject that is settled: also when its row could not be removed yet."""
@@ -46,22 +46,22 @@ class Spool:
         for subject in await self._call(self._file.open):
             self._wake(subject)
 
-    async def put(self, entry: Entry) -> int:
-        """The entry's number, once it is on the disk. Raises SpoolFullError, SpoolError."""
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._adding.append((entry, done))
+    def add(self, entry: Entry, settled: Settled) -> None:
+        """Its number, once it is on the disk; SpoolFullError, SpoolError."""
+        self._adding.append((entry, settled))
         self._write_soon()
-        return await asyncio.shield(done)
 
-    async def next(self, subject: str) -> Batch | None:
-        entries = await self._call(lambda: together(self._file.waiting(subject, self._last.get(subject, 0))))
-        return Batch(subject, entries) if entries else None
+    def withdraw(self, entry: Entry) -> None:
+        """It goes to the disk and to the bus all the same."""
 
-    async def confirmed(self, batch: Batch, sequence: int) -> None:
+    async def next(self, subjects: Sequence[str]) -> list[Batch | None]:
+        return await self._call(lambda: [self._next(subject) for subject in subjects])
+
+    def confirmed(self, batch: Batch, sequence: int) -> None:
         del sequence
-        self._settle(batch)
+        self._settle(batch, None)
 
-    async def failed(self, batch: Batch, error: FerryError) -> bool:
+    def failed(self, batch: Batch, error: FerryError) -> bool:
         """What the stream will never take is set aside and counted, so that it does not hold up its sensor.
 
         A right that lacks may be granted: such readings wait, as they do while the bus is away.
@@ -69,9 +69,7 @@ class Spool:
         if not isinstance(error, RefusedError):
             return True
         _log.error("spooled readings of %s are refused: %s", batch.subject, error)
-        entries = [entry for entry in batch.entries if isinstance(entry, Spooled)]
-        await self._call(lambda: self._file.set_aside(entries, str(error)))
-        self._last[batch.subject] = entries[-1].id
+        self._settle(batch, str(error))
         return False
 
     async def state(self) -> SpoolState:
@@ -85,10 +83,13 @@ class Spool:
             await self._call(self._file.close)
         self._thread.shutdown(wait=False)
 
-    def _settle(self, batch: Batch) -> None:
-        ids = [entry.id for entry in batch.entries if isinstance(entry, Spooled)]
-        self._last[batch.subject] = ids[-1]
-        self._settled += ids
+    def _next(self, subject: str) -> Batch | None:
+        return together(subject, self._file.waiting(subject, self._last.get(subject, 0)))
+
+    def _settle(self, batch: Batch, refused: str | None) -> None:
+        leaving = [Leaving(entry, refused) for entry in batch.entries if isinstance(entry, Spooled)]
+        self._last[batch.subject] = leaving[-1].entry.id
+        self._leaving += leaving
         self._write_soon()
 
     def _write_soon(self) -> None:
@@ -96,28 +97,30 @@ class Spool:
             self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
-        while self._adding or self._settled:
+        while self._adding or self._leaving:
             adding, self._adding = self._adding, []
-            settled, self._settled = self._settled, []
-            results, left = await self._written([entry for entry, _ in adding], settled)
-            for (entry, done), result in zip(adding, results, strict=True):
-                if isinstance(result, FerryError):
-                    done.set_exception(type(result)(result.problem))
-                else:
-                    done.set_result(result)
+            leaving, self._leaving = self._leaving, []
+            results, left = await self._written([entry for entry, _ in adding], leaving)
+            for (entry, settled), result in zip(adding, results, strict=True):
+                if isinstance(result, int):
                     self._wake(entry.subject)
+                    settled(result)
+                else:
+                    settled(
+                        type(result)(result.problem)
+                    )  # each its own: it collects the traces of who raises it
             self._watch_fill(results)
-            self._settled += left
+            self._leaving += left
             if left and not self._adding:  # a full disk takes no removal either
                 await asyncio.sleep(AGAIN_S)
 
     async def _written(
-        self, adding: Sequence[Entry], settled: Sequence[int]
-    ) -> tuple[Sequence[int | FerryError], Sequence[int]]:
+        self, adding: Sequence[Entry], leaving: Sequence[Leaving]
+    ) -> tuple[Sequence[int | FerryError], Sequence[Leaving]]:
         try:
-            return await self._call(lambda: self._file.write(adding, settled))
+            return await self._call(lambda: self._file.write(adding, leaving))
         except SpoolError as error:
-            return [error] * len(adding), settled
+            return [error] * len(adding), leaving
 
     def _watch_fill(self, results: Sequence[int | FerryError]) -> None:
         fill = self._file.fill

@@ -34,9 +34,17 @@ class SpoolState:
     oldest_at: int | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Spooled(Entry):
     id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """An entry that leaves the queue; `refused` says why the stream will never take it."""
+
+    entry: Spooled
+    refused: str | None
 
 
 class SpoolFile:
@@ -83,22 +91,30 @@ class SpoolFile:
             raise sqlite3.DatabaseError("another program's database")
 
     def write(
-        self, adding: Sequence[Entry], settled: Sequence[int]
-    ) -> tuple[list[int | FerryError], Sequence[int]]:
-        """For each entry its id or why it is not there; and what of `settled` could not be removed."""
-        left = self._removed(settled)
+        self, adding: Sequence[Entry], leaving: Sequence[Leaving]
+    ) -> tuple[list[int | FerryError], Sequence[Leaving]]:
+        """For each entry its id or why it is not there; and what of `leaving` could not be removed."""
+        left = self._removed(leaving)
         try:
             with self._transaction():
                 return [self._insert(entry) for entry in adding], left
         except sqlite3.OperationalError:
             return [self._insert_alone(entry) for entry in adding], left
 
-    def _removed(self, settled: Sequence[int]) -> Sequence[int]:
+    def _removed(self, leaving: Sequence[Leaving]) -> Sequence[Leaving]:
+        now = time.time_ns() // 1_000_000
+        ids = [(one.entry.id,) for one in leaving]
+        refused = [
+            (one.entry.id, one.entry.subject, b"".join(one.entry.parts), one.refused, now)
+            for one in leaving
+            if one.refused is not None
+        ]
         try:
-            with self._transaction():
-                self._db.executemany("DELETE FROM entries WHERE id = ?", ((number,) for number in settled))
+            with self._transaction():  # first the removals: a full file has no page for what is set aside
+                self._db.executemany("DELETE FROM entries WHERE id = ?", ids)
+                self._db.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?, ?, ?, ?)", refused)
         except sqlite3.OperationalError:
-            return settled
+            return leaving
         return ()
 
     def _insert_alone(self, entry: Entry) -> int | FerryError:
@@ -133,14 +149,6 @@ class SpoolFile:
         )
         for number, parts, lengths, headers in rows:
             yield Spooled(subject, _cut(parts, json.loads(lengths)), json.loads(headers), id=number)
-
-    def set_aside(self, entries: Sequence[Spooled], why: str) -> None:
-        now = time.time_ns() // 1_000_000
-        with self._transaction():
-            for entry in entries:
-                row = (entry.id, entry.subject, b"".join(entry.parts), why, now)
-                self._db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?, ?, ?)", row)
-                self._db.execute("DELETE FROM entries WHERE id = ?", (entry.id,))
 
     def state(self) -> SpoolState:
         waiting, oldest = self._db.execute("SELECT count(*), min(at) FROM entries").fetchone()

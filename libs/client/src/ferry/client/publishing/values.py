@@ -31,6 +31,8 @@ def reading_json(value: object, time_ms: int) -> bytes:
 
 
 def _value_json(value: object) -> str:
+    if type(value) is int or (type(value) is float and math.isfinite(value)):  # what most are
+        return f'"{value!r}"'
     if isinstance(value, str):
         return _string(value)
     if isinstance(value, Mapping):
@@ -64,6 +66,8 @@ def _number(value: Any) -> str:
 
 def time_ms(moment: Any) -> int:
     """Unix ms of an int or an aware datetime (pandas' too). Raises ValueError."""
+    if type(moment) is int:
+        return moment
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             raise ValueError("a time without a zone means nothing elsewhere: give it one, such as UTC")
