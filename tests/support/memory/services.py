@@ -144,8 +144,8 @@ class MemoryDeadLetters:
             subject=delivery.subject,
             body=delivery.body,
             reason=cause.reason.value,
-            detail=cause.detail,
-            indexes=tuple(sorted(delivery.failed_indexes)),
+            detail=" ".join(cause.detail.split()),
+            indexes=tuple(sorted(delivery.failed_indexes)) if delivery.body.lstrip()[:1] == b"[" else (),
             at=asyncio.get_running_loop().time(),
             http_status=cause.http_status,
         )

@@ -1,6 +1,7 @@
 """Dead letters written to FERRY_DEAD: the original body untouched, everything else in headers."""
 
 import asyncio
+import re
 import time
 
 import structlog
@@ -14,6 +15,10 @@ from ferry.telemetry.stream.delivery import Cause, Delivery
 AT_ONCE = 8
 """A burst of bad messages takes its turns beside the readings of others."""
 ANSWER_S = 5.0
+MOST_DETAIL = 500
+"""Characters of the detail."""
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+"""W3C's form. Anything else that a publisher sends as one could keep its dead letter from being stored."""
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +53,9 @@ class NatsDeadLetters:
 def _headers(delivery: Delivery, cause: Cause) -> dict[str, str]:
     headers = {
         dead.REASON: cause.reason.value,
-        dead.DETAIL: " ".join(cause.detail.split())[:500].encode("ascii", "backslashreplace").decode(),
+        dead.DETAIL: " ".join(cause.detail.split())
+        .encode("ascii", "backslashreplace")
+        .decode()[:MOST_DETAIL],
         dead.SUBJECT: delivery.subject.encode("ascii", "backslashreplace").decode(),
         dead.ATTEMPTS: str(cause.attempts),
         dead.SEQUENCE: str(delivery.sequence),
@@ -59,7 +66,7 @@ def _headers(delivery: Delivery, cause: Cause) -> dict[str, str]:
         headers[dead.HTTP_STATUS] = str(cause.http_status)
     if delivery.failed_indexes and delivery.body.lstrip()[:1] == b"[":
         headers[dead.INDEXES] = ",".join(str(index) for index in sorted(delivery.failed_indexes))
-    trace = (delivery.headers or {}).get(dead.TRACEPARENT)
-    if trace:
+    trace = (delivery.headers or {}).get(dead.TRACEPARENT, "")
+    if TRACEPARENT.fullmatch(trace):
         headers[dead.TRACEPARENT] = trace
     return headers
