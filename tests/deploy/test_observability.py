@@ -51,7 +51,7 @@ def test_each_alert_has_a_procedure():
         steps = re.findall(r"^(\d+)\. ", anchors[anchor], re.MULTILINE)
         assert steps == [str(number) for number in range(1, len(steps) + 1)]
         assert len(steps) >= 2, rule["alert"]
-        assert re.search(r"^Over ", anchors[anchor], re.MULTILINE), "when it is over"
+        assert re.search(r"^Resolved ", anchors[anchor], re.MULTILINE), "when it is resolved"
     assert set(anchors) <= {rule["annotations"]["runbook"].partition("#")[2] for rule in rules()}
 
 

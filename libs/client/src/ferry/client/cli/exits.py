@@ -1,4 +1,4 @@
-"""The exit codes of every command. docs/operate/command.md and `ferry --help` have this table."""
+"""The exit codes of every command. Also in docs/operate/command.md and `ferry --help`."""
 
 from enum import IntEnum
 
@@ -13,10 +13,10 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    Exit.DONE: "done; of a command that looks: nothing is wrong, nothing would change",
-    Exit.FAILED: "failed, or typed wrong, or something is wrong (`doctor`, `status`, `validate`, `auth state`, "
+    Exit.DONE: "success; for a command that inspects: nothing is wrong, nothing would change",
+    Exit.FAILED: "failed, wrong usage, or something is wrong (`doctor`, `status`, `validate`, `auth state`, "
     "`publisher list`, `topology --check`); stderr says what",
-    Exit.CHANGES: "`plan`: something would change; `topology`: a setting is wrong, and another try ends the same",
-    Exit.LOSS: "`topology`: refused, because messages would be lost",
+    Exit.CHANGES: "`plan`: something would change; `topology`: a setting is invalid, so retrying is pointless",
+    Exit.LOSS: "`topology`: refused because messages would be lost",
     Exit.STOPPED: "stopped by Ctrl-C",
 }
