@@ -82,7 +82,7 @@ async def test_an_entity_that_never_had_a_status_is_asked_about_once_and_is_no_t
     gate, implied = implied_at(cloud)
     memory = ImpliedMemory()
     for _ in range(6):
-        await implied.imply(memory, ADDRESS, NOW, None, lambda: None)
+        await implied.imply(memory, ADDRESS, NOW, lambda: None, lambda: None)
         memory.next_at.clear()
     assert (cloud.asked, set(cloud.put_values), gate.breaker.opens) == (6, {"on"}, 0)
 
@@ -94,9 +94,9 @@ async def test_a_valid_off_or_err_at_the_cloud_is_not_overwritten(value, embedde
     cloud = StatusCloud(envelope(200, {"id": "s", "status": leaf} if embedded else leaf))
     _, implied = implied_at(cloud)
     memory = ImpliedMemory()
-    await implied.imply(memory, ADDRESS, NOW, None, lambda: None)
+    await implied.imply(memory, ADDRESS, NOW, lambda: None, lambda: None)
     memory.next_at[("g", "s")] = 0.0
-    await implied.imply(memory, ADDRESS, NOW, None, lambda: None)
+    await implied.imply(memory, ADDRESS, NOW, lambda: None, lambda: None)
     assert cloud.put_values == []
 
 
@@ -105,7 +105,7 @@ async def test_an_err_that_was_published_is_not_overwritten_while_it_is_valid():
     _, implied = implied_at(cloud)
     memory = ImpliedMemory()
     own = StatusLane(ADDRESS, LaneHealth(), not_on_until_ms=NOW + 86_400_000)
-    await implied.imply(memory, ADDRESS, NOW, own, lambda: None)
+    await implied.imply(memory, ADDRESS, NOW, lambda: own, lambda: None)
     assert cloud.put_values == []
 
 
@@ -114,18 +114,18 @@ async def test_a_status_that_cannot_be_read_is_not_overwritten(data):
     cloud = StatusCloud(envelope(200, data))
     _, implied = implied_at(cloud)
     memory = ImpliedMemory()
-    await implied.imply(memory, ADDRESS, NOW, None, lambda: None)
+    await implied.imply(memory, ADDRESS, NOW, lambda: None, lambda: None)
     assert cloud.put_values == []
 
 
 async def test_who_takes_a_partition_again_asks_what_others_have_sent_meanwhile():
     cloud = StatusCloud(envelope(200, {"value": "on", "expireAt": NOW}))
     _, implied = implied_at(cloud)
-    await implied.imply(Partition(1, "c", lambda: True).implied, ADDRESS, NOW, None, lambda: None)
+    await implied.imply(Partition(1, "c", lambda: True).implied, ADDRESS, NOW, lambda: None, lambda: None)
     cloud.shown = envelope(200, {"value": "err", "expireAt": NOW + 86_400_000})
     taken_again = Partition(1, "c", lambda: True)
     assert implied.due(taken_again.implied, "g", "s")
-    await implied.imply(taken_again.implied, ADDRESS, NOW, None, lambda: None)
+    await implied.imply(taken_again.implied, ADDRESS, NOW, lambda: None, lambda: None)
     assert cloud.put_values == ["on"]
 
 
@@ -133,5 +133,5 @@ async def test_readings_of_one_moment_ask_the_cloud_once_and_none_of_them_overwr
     cloud = StatusCloud(envelope(200, {"value": "err", "expireAt": NOW + 86_400_000}))
     _, implied = implied_at(cloud)
     memory = ImpliedMemory()
-    await asyncio.gather(*(implied.imply(memory, ADDRESS, NOW, None, lambda: None) for _ in range(3)))
+    await asyncio.gather(*(implied.imply(memory, ADDRESS, NOW, lambda: None, lambda: None) for _ in range(3)))
     assert (cloud.asked, cloud.put_values) == (1, [])

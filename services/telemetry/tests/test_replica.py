@@ -45,6 +45,20 @@ def test_a_replica_names_the_sensors_that_fail_and_those_nobody_registered():
     run(check)
 
 
+def test_an_err_that_comes_while_the_cloud_is_asked_is_not_overwritten_by_an_implied_on():
+    async def check(world: World) -> None:
+        (sensor,) = sensors_of(1, 1)
+        world.add(sensor)
+        world.latency_s = 0.5
+        world.publish(sensor)
+        await asyncio.sleep(0.7)  # the reading is there, and the cloud is asked for the status
+        world.stream.publish(subjects.sensor_status(*sensor), b'{"value": "err", "validDuration": 600}')
+        await asyncio.sleep(5)
+        assert [write.value for write in world.thingplus.statuses[sensor]] == ["err"]
+
+    run(check, imply_status=True)
+
+
 def test_a_heartbeat_stays_small_however_many_sensors_fail():
     async def check(world: World) -> None:
         sensors = sensors_of(20, 20)

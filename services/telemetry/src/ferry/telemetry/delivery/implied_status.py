@@ -44,10 +44,10 @@ class ImpliedStatus:
         memory: ImpliedMemory,
         address: Address,
         published_ms: int,
-        own: StatusLane | None,
+        own: Callable[[], StatusLane | None],
         check_lease: Callable[[], None],
     ) -> None:
-        """Sends `on` where nothing forbids it. `own` is the lane of what the entity says itself. Raises LeaseLost."""
+        """Sends `on` where nothing forbids it. `own`: the lane of what the entity says itself. Raises LeaseLost."""
         entity = (address.gateway, address.sensor)
         if not self.due(memory, *entity):
             return  # another reading was quicker
@@ -60,7 +60,11 @@ class ImpliedStatus:
         memory.next_at[entity] = self._loop.time() + interval_ms / 1000
         seen_ms = memory.not_on_until_ms.get(entity, 0.0)
         ends_ms = published_ms + VALID_INTERVALS * interval_ms
-        if ends_ms <= self._now_ms() or self._is_said_otherwise(seen_ms, published_ms, interval_ms, own):
+
+        def is_said_otherwise() -> bool:
+            return self._is_said_otherwise(seen_ms, published_ms, interval_ms, own())
+
+        if ends_ms <= self._now_ms() or is_said_otherwise():
             return
         health = LaneHealth(address.subject, address.gateway, address.sensor, over_budget=True)
         if first:
@@ -72,7 +76,7 @@ class ImpliedStatus:
             if until_ms > self._now_ms():
                 return
         with contextlib.suppress(Expired):
-            await self._send_on(address, health, ends_ms, check_lease)
+            await self._send_on(address, health, ends_ms, check_lease, is_said_otherwise)
 
     async def _interval_ms(self, gateway: str) -> int | None:
         try:
@@ -90,13 +94,18 @@ class ImpliedStatus:
         return max(not_on_until_ms, published_ms) > self._now_ms()
 
     async def _send_on(
-        self, address: Address, health: LaneHealth, ends_ms: float, check_lease: Callable[[], None]
+        self,
+        address: Address,
+        health: LaneHealth,
+        ends_ms: float,
+        check_lease: Callable[[], None],
+        is_said_otherwise: Callable[[], bool],
     ) -> None:
         path = status_path(address.gateway, address.sensor)
 
         async def call(bearer: str) -> Answer:
             valid_s = round((ends_ms - self._now_ms()) / 1000)
-            if valid_s <= 0:
+            if valid_s <= 0 or is_said_otherwise():  # the entity may have spoken since the cloud was asked
                 raise Expired
             return await self._requests.cloud.put(path, status_body("on", valid_s), bearer)
 

@@ -9,6 +9,7 @@ from ferry.telemetry.delivery.series import SeriesForwarder, fail
 from ferry.telemetry.forwarding.backlog_reader import BacklogReader
 from ferry.telemetry.forwarding.work import Work
 from ferry.telemetry.lanes.series_lane import SeriesLane
+from ferry.telemetry.lanes.status_lane import StatusLane
 from ferry.telemetry.registration.ports import SensorState
 from ferry.telemetry.registration.registered import Registered
 from ferry.telemetry.stream.delivery import Cause, Delivery
@@ -111,7 +112,9 @@ class SeriesRunner:
     async def _send_implied(
         self, implied: ImpliedStatus, partition: Partition, address: Address, published_ms: int
     ) -> None:
-        own = partition.statuses.get(address.subject)
+        def own() -> StatusLane | None:
+            return partition.statuses.get(address.subject)
+
         try:
             await implied.imply(partition.implied, address, published_ms, own, partition.check_new_work)
         except LeaseLost:
