@@ -1,7 +1,7 @@
 """The suite as the console sees it, in memory: dead letters, fleet and motor sensors that change when asked to."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +10,7 @@ import httpx2
 from pydantic import BaseModel, SecretStr
 
 from ferry.console.actions.running import Actions
+from ferry.console.bus import Take
 from ferry.console.live.watch import Watch
 from ferry.console.settings import PageSettings
 from ferry.console.web import application
@@ -63,6 +64,8 @@ class World:
     clouds: dict[str, telemetry.SensorAtCloud] = field(default_factory=dict)
     """What the cloud has, by sensor."""
     silent: set[str] = field(default_factory=set)
+    listening: dict[str, Take] = field(default_factory=dict)
+    """Who hears what is published, by subject."""
     untold: bool = False
     page: int = 1000
     asked: list[tuple[str, BaseModel]] = field(default_factory=list)
@@ -73,6 +76,16 @@ class World:
         if subject in self.silent:
             raise no_service(subject)
         return self._answers()[subject](request)
+
+    async def listen(self, subject: str, take: Take) -> Callable[[], Awaitable[None]]:
+        if subject in self.silent:
+            raise ProblemError.of("no-bus", 503, "NATS does not answer")
+        self.listening[subject] = take
+
+        async def stop() -> None:
+            del self.listening[subject]
+
+        return stop
 
     async def tell(self, verb: str, action: ActionStarted) -> None:
         if self.untold:

@@ -5,11 +5,12 @@ import time
 import pytest
 from console_world import World, calm, console, letter, well
 
+from ferry.console.live.passing import MOST_GATEWAYS, MOST_SENSORS, Passing
 from ferry.console.live.plot import line
 from ferry.console.live.snapshot import History, Snapshot, rates
 from ferry.console.live.troubles import troubles
-from ferry.console.pages.overview import event
 from ferry.console.pages.rendering import age, moment, visible
+from ferry.console.pages.streaming import event
 from ferry.contract import otosense, registry, subjects
 from ferry.contract.auth import AuthState, CloudState
 from ferry.contract.problems import Problem, no_service
@@ -323,6 +324,65 @@ async def test_why_a_sensor_is_not_delivered_is_on_its_page():
     assert "Its requests fail" in await sensor_page(state=replica(troubles=(failing,)))
     absent = LaneTrouble(gateway="g00001", sensor="s00001", kind="unregistered")
     assert "the registry does not have it" in await sensor_page(state=replica(troubles=(absent,)))
+
+
+GATEWAY = f"{subjects.PREFIX}.gateways.g00001.>"
+
+
+async def test_a_gateway_shows_what_passes_since_it_is_looked_at():
+    troubled = replica(
+        troubles=(LaneTrouble(gateway="g00001", sensor="s00002", kind="failing", detail=HOSTILE),)
+    )
+    world = World(gateways=[gateway(1)], sensors=[sensor(n) for n in range(4)], state=troubled)
+    async with console(world) as shown:
+        await shown.sign_in()
+        assert "no reading yet" in (await shown.browser.get("/fleet/g00001")).text
+        take = world.listening[GATEWAY]
+        take(subjects.sensor_series("g00001", "s00001"), b'[{"value": "1"}, {"value": "21.75", "time": 1}]')
+        take(subjects.sensor_status("g00001", "s00001"), b'{"value": "err"}')
+        for body in (
+            b"",
+            b"[]",
+            b"{}",
+            b"[" * 100_000,
+            b"\xff",
+            b"x" * 100_000,
+            HOSTILE.encode(errors="replace"),
+        ):
+            take(subjects.sensor_series("g00001", "s00003"), body)
+        for odd in ("", "ferry.v1.gateways.g00001", "ferry.v1.gateways.g00001.sensors.*.series", "\udcff"):
+            take(odd, b"{}")
+        text = (await shown.browser.get("/fleet/g00001")).text
+        assert "<strong>21.75</strong>" in text
+        assert "▲ err" in text
+        assert "▲ failing" in text
+        assert "not a reading" in text
+        assert "<script>alert" not in text
+        assert "<strong>21.75</strong>" in (await shown.browser.get("/fleet/g00001/s00001")).text
+        assert "1 or more of its sensors are not delivered" in (await shown.browser.get("/fleet")).text
+
+
+async def test_a_bus_that_cannot_be_listened_to_hides_no_fleet():
+    world = World(gateways=[gateway(1)], sensors=[sensor(1)], silent={GATEWAY})
+    async with console(world) as shown:
+        await shown.sign_in()
+        assert "What is published cannot be shown" in (await shown.browser.get("/fleet/g00001")).text
+
+
+async def test_only_so_many_gateways_are_listened_to():
+    passing = Passing(world := World())
+    for number in range(MOST_GATEWAYS + 5):
+        await passing.of(f"g{number}")
+    assert len(world.listening) == MOST_GATEWAYS
+    assert f"{subjects.PREFIX}.gateways.g0.>" not in world.listening
+
+
+async def test_a_publisher_that_invents_sensors_takes_no_memory():
+    heard = await Passing(World()).of("g1")
+    for number in range(MOST_SENSORS + 10):
+        heard.take(subjects.sensor_series("g1", f"s{number}"), b'{"value": "%b"}' % (b"x" * 10_000))
+    assert len(heard.readings) == MOST_SENSORS
+    assert max(len(one.text) for one in heard.readings.values()) <= 100
 
 
 NO_IDS = (

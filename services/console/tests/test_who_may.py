@@ -19,7 +19,14 @@ PAGES = (
         "/dead-letters/1/body",
         "/dead-letters/choose?do=replay",
     ),
-    *("/fleet", "/fleet/g1", "/fleet/g1/s1", "/motor-sensors", "/pauses/choose?all=true"),
+    *(
+        "/fleet",
+        "/fleet/g1",
+        "/fleet/g1/s1",
+        "/fleet/g1/sensors/live",
+        "/motor-sensors",
+        "/pauses/choose?all=true",
+    ),
     *("/actions", "/actions/x"),
 )
 CHANGES = ("/dead-letters/act", "/pauses/pause", "/pauses/resume", "/actions/x/stop", "/sign-out")
@@ -35,6 +42,8 @@ async def form_token(browser):
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_stranger_sees_nothing_and_nothing_is_asked(path):
     async with console(World()) as shown:
+        streamed = await shown.browser.get(path, headers={"Accept": "text/event-stream"})
+        assert streamed.status_code == 401
         answer = await shown.browser.get(path)
         assert answer.status_code == (401 if path == "/live" else 303)
         assert shown.world.asked == []

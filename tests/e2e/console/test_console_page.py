@@ -195,11 +195,19 @@ async def test_a_sensor_is_paused_by_keyboard_and_resumed_by_mouse(page, suite, 
     await expect(page.locator("#live")).to_contain_text("Nothing. Pause all")
 
 
-async def test_the_fleet_is_a_tree_down_to_a_sensor(page, shot):
+async def test_the_fleet_is_a_tree_down_to_a_sensor(page, publisher, shot):
     await page.get_by_role("link", name="Fleet").click()
     await page.get_by_role("link", name="gateway-1", exact=True).click()
     await expect(page.locator(".tree")).to_contain_text("gateway-1-sensor-2")
+    await expect(page.locator("#live-state")).to_have_text("● live")
+    await publish(publisher, "gateway-1-sensor-2", value="17.25", gateway="gateway-1")
+    await expect(page.locator(".tree")).to_contain_text("17.25", timeout=10_000)
     await shot(page, "gateway")
+    await page.emulate_media(color_scheme="dark")
+    await narrow(page)
+    await shot(page, "gateway-dark-narrow")
+    await page.set_viewport_size(DESK)
+    await page.emulate_media(color_scheme="light")
     await page.get_by_role("link", name="gateway-1-sensor-2").click()
     await expect(page.locator(".facts")).to_contain_text("temperature")
     await narrow(page)
@@ -218,7 +226,7 @@ async def test_a_sensor_shows_its_hour_its_status_and_its_trouble(page, suite, p
         status = (await suite.sandbox.statuses()).get((gateway, sensor), {})
         return status.get("value") == "err" and len(await suite.sandbox.series(gateway, sensor)) >= 3
 
-    await eventually(arrived, what="readings and status at the cloud")
+    await eventually(arrived, within_s=20, what="readings and status at the cloud")
     await page.goto(f"{page.url.split('/', 3)[0]}//{page.url.split('/')[2]}/fleet/{gateway}/{sensor}")
     await expect(page.locator(".facts")).to_contain_text("21.0")
     await expect(page.locator(".facts")).to_contain_text("▲ err, valid until")

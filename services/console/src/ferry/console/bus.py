@@ -1,8 +1,11 @@
-"""All that the console knows, it asks on the bus; the one thing that it tells is who did what."""
+"""All that the console knows, it asks or hears on the bus; the one thing that it tells is who did what."""
 
+import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol, TypeVar
 
 import nats.errors
+from nats.aio.msg import Msg
 from pydantic import BaseModel, ValidationError
 
 from ferry.contract.console import ActionStarted
@@ -12,6 +15,10 @@ from ferry.runtime.service import Service
 
 Answer = TypeVar("Answer", bound=BaseModel)
 Verb = Literal["started", "finished"]
+Take = Callable[[str, bytes], None]
+"""A subject and a body; never raises."""
+MOST_PENDING, MOST_PENDING_BYTES = 20_000, 16 * 1024 * 1024
+"""Of what was published and not yet taken: beyond it some is not seen."""
 ASK_S = 10.0
 LONGEST_ASK_S = 35.0
 """A service answers within 30 s, with a problem if need be."""
@@ -22,6 +29,9 @@ class Bus(Protocol):
         self, subject: str, request: BaseModel, answer: type[Answer], *, timeout_s: float = ASK_S
     ) -> Answer:
         """Raises ProblemError, whatever went wrong."""
+
+    async def listen(self, subject: str, take: Take) -> Callable[[], Awaitable[None]]:
+        """Hands on what is published from now on, until what it returns is called. Raises ProblemError."""
 
     async def tell(self, verb: Verb, action: ActionStarted) -> None:
         """Returns once the event is stored. Raises ProblemError."""
@@ -43,6 +53,23 @@ class NatsBus:
             raise ProblemError.of("bad-answer", 502, title, detail=f"{error.error_count()} fields") from None
         except (nats.errors.Error, OSError) as error:
             raise _no_bus(type(error).__name__) from None
+
+    async def listen(self, subject: str, take: Take) -> Callable[[], Awaitable[None]]:
+        async def hear(message: Msg) -> None:
+            take(message.subject, message.data)
+
+        try:
+            heard = await self._service.nats.subscribe(
+                subject, cb=hear, pending_msgs_limit=MOST_PENDING, pending_bytes_limit=MOST_PENDING_BYTES
+            )
+        except (nats.errors.Error, OSError) as error:
+            raise _no_bus(type(error).__name__) from None
+
+        async def stop() -> None:
+            with contextlib.suppress(nats.errors.Error, OSError):  # a bus that is away has forgotten it
+                await heard.unsubscribe()
+
+        return stop
 
     async def tell(self, verb: Verb, action: ActionStarted) -> None:
         try:

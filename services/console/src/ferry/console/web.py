@@ -14,10 +14,12 @@ from starlette.types import ASGIApp
 
 from ferry.console.actions.running import Actions
 from ferry.console.bus import Bus
+from ferry.console.live.passing import Passing
 from ferry.console.live.watch import Watch
 from ferry.console.pages.dead_letters import DeadLetters
 from ferry.console.pages.done import Done
 from ferry.console.pages.fleet import Fleet
+from ferry.console.pages.gateway import GatewayPage
 from ferry.console.pages.motor_sensors import MotorSensors
 from ferry.console.pages.overview import Overview
 from ferry.console.pages.pauses import PausePages
@@ -35,8 +37,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def application(settings: PageSettings, bus: Bus, watch: Watch, actions: Actions) -> ASGIApp:
-    sessions = Sessions(settings)
+    sessions, passing = Sessions(settings), Passing(bus)
     sign_in, overview, fleet = SignIn(settings, sessions), Overview(watch), Fleet(bus, watch)
+    gateway, sensor = GatewayPage(bus, watch, passing), SensorPage(bus, watch, passing)
     pauses = PausePages(watch, actions)
     letters, done, motors = DeadLetters(bus, actions), Done(actions), MotorSensors(bus)
     routes = [
@@ -51,8 +54,9 @@ def application(settings: PageSettings, bus: Bus, watch: Watch, actions: Actions
         _get("/dead-letters/{id}", letters.show),
         _get("/dead-letters/{id}/body", letters.body),
         _get("/fleet", fleet.list),
-        _get("/fleet/{gateway}", fleet.gateway),
-        _get("/fleet/{gateway}/{sensor}", SensorPage(bus, watch).show),
+        _get("/fleet/{gateway}", gateway.show),
+        _get("/fleet/{gateway}/sensors/live", gateway.stream),
+        _get("/fleet/{gateway}/{sensor}", sensor.show),
         _get("/motor-sensors", motors.list),
         _get("/pauses/choose", pauses.choose),
         _post("/pauses/pause", pauses.pause),

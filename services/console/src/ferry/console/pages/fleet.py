@@ -1,6 +1,6 @@
-"""The fleet as a tree: gateways, their devices, their sensors; a page at a time."""
+"""The fleet: its gateways, a page at a time."""
 
-import asyncio
+from collections import Counter
 from typing import Any
 
 from starlette.requests import Request
@@ -11,17 +11,9 @@ from ferry.console.live.watch import Watch
 from ferry.console.pages.pauses import pause_of
 from ferry.console.pages.rendering import page
 from ferry.contract import subjects
-from ferry.contract.registry import (
-    DeviceList,
-    Gateway,
-    GatewayId,
-    GatewayList,
-    ListRequest,
-    Sensor,
-    SensorList,
-)
+from ferry.contract.registry import GatewayId, GatewayList, ListRequest
 
-GATEWAYS, DEVICES, SENSORS = 50, 500, 100
+GATEWAYS = 50
 
 
 class Fleet:
@@ -33,28 +25,12 @@ class Fleet:
         if found := request.query_params.get("gateway", "").strip():
             asked = GatewayId.model_validate({"id": found})
             return RedirectResponse(f"/fleet/{asked.id}", 303)
-        asked_page = ListRequest.model_validate({"after": _after(request), "limit": GATEWAYS})
+        after = request.query_params.get("after", "")
+        asked_page = ListRequest.model_validate({"after": after, "limit": GATEWAYS})
         gateways = await self._bus.ask(subjects.REGISTRY_GATEWAYS_LIST, asked_page, GatewayList)
-        return page(request, "fleet.html", gateways=gateways, after=asked_page.after)
-
-    async def gateway(self, request: Request) -> Response:
-        id_ = request.path_params["gateway"]
-        sensors_page = ListRequest.model_validate({"owner": id_, "after": _after(request), "limit": SENSORS})
-        devices_page = ListRequest.model_validate({"owner": id_, "limit": DEVICES})
-        gateway, devices, sensors = await asyncio.gather(
-            self._bus.ask(subjects.REGISTRY_GATEWAYS_GET, GatewayId.model_validate({"id": id_}), Gateway),
-            self._bus.ask(subjects.REGISTRY_DEVICES_LIST, devices_page, DeviceList),
-            self._bus.ask(subjects.REGISTRY_SENSORS_LIST, sensors_page, SensorList),
+        state = (await self._watch.now()).state
+        named = (
+            [trouble.gateway for replica in state.replicas for trouble in replica.troubles] if state else []
         )
-        names = {device.id: device.name for device in devices.items}
-        branches: dict[str, list[Sensor]] = {} if sensors_page.after else {id_: [] for id_ in names}
-        for sensor in sensors.items:
-            branches.setdefault(sensor.device_id, []).append(sensor)
-        shown: dict[str, Any] = {"gateway": gateway, "names": names, "branches": branches}
-        shown["pause"] = pause_of((await self._watch.now()).state, id_)
-        shown |= {"more_devices": devices.next, "next": sensors.next, "after": sensors_page.after}
-        return page(request, "gateway.html", **shown)
-
-
-def _after(request: Request) -> str:
-    return request.query_params.get("after", "")
+        shown: dict[str, Any] = {"gateways": gateways, "after": after, "troubled": Counter(named)}
+        return page(request, "fleet.html", **shown, state=state, pause_of=pause_of)

@@ -1,20 +1,17 @@
 """The first page: how readings flow, what is wrong, and the tokens; kept up to date by server-sent events."""
 
-import time
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from ferry.console.live.plot import Plot, line
 from ferry.console.live.snapshot import Snapshot
 from ferry.console.live.troubles import troubles
 from ferry.console.live.watch import Watch
 from ferry.console.pages.rendering import fragment, page
+from ferry.console.pages.streaming import event, event_stream
 from ferry.console.people.person import Session
-
-STREAM_S = 900.0
-"""A stream of events ends by then; the browser asks again, and has to be signed in still."""
 
 
 class Overview:
@@ -26,21 +23,11 @@ class Overview:
         return page(request, "overview.html", live=live)
 
     async def stream(self, request: Request) -> Response:
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(
-            self._events(request.state.session), media_type="text/event-stream", headers=headers
-        )
+        return event_stream(self._watch, self._events(request.state.session))
 
     async def _events(self, session: Session) -> AsyncIterator[str]:
-        ends = time.monotonic() + STREAM_S
-        with self._watch.watching() as admitted:
-            if not admitted:
-                yield "retry: 30000\n\n"
-                return
-            async for seen in self._watch.snapshots():
-                yield event(self._live(seen, session))
-                if time.monotonic() >= ends:
-                    return
+        async for seen in self._watch.snapshots():
+            yield event(self._live(seen, session))
 
     def _live(self, seen: Snapshot, session: Session) -> str:
         state = seen.state
@@ -58,8 +45,3 @@ class Overview:
     def _plot(self) -> Plot | None:
         kept = [(one.at, one.rates.delivered) for one in self._watch.history if one.rates]
         return line(kept, from_zero=True)
-
-
-def event(html: str) -> str:
-    """One server-sent event: a line of data for each line of the page."""
-    return "".join(f"data: {text}\n" for text in html.splitlines()) + "\n"

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ferry.console.bus import Bus
+from ferry.console.live.passing import Heard, Passing
 from ferry.console.live.plot import Plot, line
 from ferry.console.live.watch import Watch
 from ferry.console.pages.pauses import pause_of
@@ -35,8 +36,9 @@ Found = TypeVar("Found", bound=BaseModel)
 
 
 class SensorPage:
-    def __init__(self, bus: Bus, watch: Watch) -> None:
+    def __init__(self, bus: Bus, watch: Watch, passing: Passing) -> None:
         self._bus = bus
+        self._passing = passing
         self._watch = watch
 
     async def show(self, request: Request) -> Response:
@@ -45,18 +47,26 @@ class SensorPage:
         now_ms = int(time.time() * 1000)
         hour = SensorQuery(gateway=asked.owner, sensor=asked.id, since=now_ms - HOUR_MS, until=now_ms)
         wanted = DeadFilter(gateway=asked.owner, sensor=asked.id, limit=LETTERS)
-        sensor, (letters, problem), (cloud, cloud_problem), seen = await asyncio.gather(
+        sensor, (letters, problem), (cloud, cloud_problem), seen, heard = await asyncio.gather(
             self._bus.ask(subjects.REGISTRY_SENSORS_GET, asked, Sensor),
             self._if_any(subjects.TELEMETRY_DEAD_LIST, wanted, DeadList),
             self._if_any(subjects.TELEMETRY_SENSORS_GET, hour, SensorAtCloud),
             self._watch.now(),
+            self._heard(asked.owner),
         )
         shown: dict[str, Any] = {"sensor": sensor, "letters": letters, "problem": problem, "now_ms": now_ms}
         shown |= {"cloud": cloud, "cloud_problem": cloud_problem, "hour": hour}
         shown |= {"pause": pause_of(seen.state, owner, id_), "lane": trouble_of(seen.state, owner, id_)}
+        shown["heard"] = heard
         shown["plot"] = _plot(cloud.points, hour) if cloud else None
         shown["values"] = list(reversed(cloud.points[-VALUES:])) if cloud else []
         return page(request, "sensor.html", **shown)
+
+    async def _heard(self, gateway: str) -> Heard | None:
+        try:
+            return await self._passing.of(gateway)
+        except ProblemError:
+            return None
 
     async def _if_any(
         self, subject: str, asked: BaseModel, answer: type[Found]

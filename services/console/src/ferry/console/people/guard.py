@@ -67,7 +67,7 @@ class Guard:
         if method in READS:
             if session or is_open:
                 return None
-            if path == "/live":
+            if path == "/live" or Headers(scope=scope).get("accept") == "text/event-stream":
                 return _plain(401, "sign in first")
             query = scope["query_string"].decode("ascii", "replace")
             back = quote(path + (f"?{query}" if query else ""), safe="")
