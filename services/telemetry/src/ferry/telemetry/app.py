@@ -66,7 +66,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         name = f"{socket.gethostname().split('.')[0][:32]}-{secrets.token_hex(4)}".replace("_", "-")
         meter = service.seen.meter
         host = urlsplit(settings.thingplus.url).hostname or ""
-        counted = MeasuredCloud(cloud, host, measured(meter), meter)
+        counted = MeasuredCloud(cloud, host, measured(meter))
         seen = TracedCloud(counted, tracer) if tracer else counted
         spans: Traced = Traces(tracer).sending if tracer else nullcontext
         ports = await _ports(service, settings, name, seen, clock, tracer)
@@ -83,7 +83,8 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         sensors = SensorReader(seen, ports.tokens)
         handlers.serve(service, state, letters, DeadLetterCounts(service.nats, letters), pauses, sensors)
         fill = Fill(service.jetstream)
-        metrics.observe(meter, replica.observer.presence, fill.ratios, len(partitions))
+        foreign = replica.requests.foreign.counts
+        metrics.observe(meter, replica.observer.presence, fill.ratios, len(partitions), foreign)
         per_partition.observe(meter, lambda: replica.ownership.owned, clock.now_ms)
         replica.in_flight.ages = Ages(meter)
         await _hear(service.nats, replica)

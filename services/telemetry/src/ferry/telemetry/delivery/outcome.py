@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from ferry.clouds.thingplus.answers import Reply
 from ferry.telemetry.delivery.entities import Gone
 from ferry.telemetry.delivery.ports import Answer
@@ -11,8 +13,7 @@ from ferry.telemetry.delivery.ports import Answer
 OutcomeKind = Literal["delivered", "past_time", "refused", "too_large", "gone", "exhausted", "deferred"]
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """`past_time`, `refused` and `too_large` speak of what was sent; `gone` of its sensor or gateway.
 
     `deferred`: nothing is decided, and the lane should wait `wait_s` without keeping memory.

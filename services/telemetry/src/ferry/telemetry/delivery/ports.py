@@ -1,11 +1,11 @@
 """What delivery needs of the cloud and of auth."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+
+class Answer(msgspec.Struct, frozen=True):
     """`retry_after_s` in s, from either form of Retry-After (RFC 9110 section 10.2.3); None for anything else."""
 
     status: int

@@ -13,7 +13,7 @@ from ferry.telemetry.delivery.outcome import PLAIN, Ask, Call, Outcome
 from ferry.telemetry.delivery.ports import Answer, Bearer, Cloud, NoToken, Tokens, Unreachable
 from ferry.telemetry.delivery.retries import OPEN_BACK_OFF_S, RetryPolicy
 from ferry.telemetry.lanes.health import LaneHealth
-from ferry.telemetry.operators.errors import LastErrors
+from ferry.telemetry.operators.errors import ForeignAnswers, LastErrors
 
 NO_TOKEN_PAUSE_S = 1.0
 OTHERS_S = 60.0
@@ -44,6 +44,7 @@ class Requests:
     ) -> None:
         self.cloud = cloud
         self.gate = gate
+        self.foreign = ForeignAnswers()
         self.sent = 0
         self.retries = 0
         self._tokens = tokens
@@ -62,17 +63,24 @@ class Requests:
         since = self._loop.time()
         while True:
             check_lease()
-            bearer = await self._bearer()
+            try:
+                bearer = await self._tokens.bearer()
+            except NoToken as error:
+                bearer = await self._wait_for_token(error)
             failing = health.failing
             if failing and not self.gate.open and self._is_crowded_for(health.gateway):
                 return Outcome("deferred", wait_s=OPEN_BACK_OFF_S)
-            asked = self._loop.time()
-            await self.gate.enter(health.gateway, failing=failing)
-            since += self._loop.time() - asked  # an outage is not taken from the lane's budget
+            if not self.gate.try_enter(failing=failing):
+                asked = self._loop.time()
+                await self.gate.enter(health.gateway, failing=failing)
+                since += self._loop.time() - asked  # an outage is not taken from the lane's budget
             health.attempts += 1
             try:
                 check_lease()
-                answer = await self._attempt(call, bearer.header)
+                self.sent += 1
+                answer: Answer | Unreachable = await call(bearer.header)
+            except Unreachable as error:
+                answer = error
             except BaseException:
                 self.gate.abandon(failing=failing)
                 raise
@@ -99,7 +107,9 @@ class Requests:
         any_json = self._policy.accept_any_json
         reply = read_reply(answer.status, answer.body, answer.content_type, accept_any_json=any_json)
         if reply.kind is Kind.DELIVERED and not ask.understood(answer):
-            return Reply(Kind.FOREIGN, answer.status, "", "a series that is not understood", "another shape")
+            reply = Reply(Kind.FOREIGN, answer.status, "", "a series that is not understood", "another shape")
+        if reply.content_type:
+            self.foreign.note(answer.status, reply.content_type)
         return reply
 
     def _decided(
@@ -157,20 +167,14 @@ class Requests:
         self.gate.believe_gone(health.key)
         return gone
 
-    async def _attempt(self, call: Call, bearer: str) -> Answer | Unreachable:
-        self.sent += 1
-        try:
-            return await call(bearer)
-        except Unreachable as error:
-            return error
-
-    async def _bearer(self) -> Bearer:
+    async def _wait_for_token(self, error: NoToken) -> Bearer:
         while True:
+            self._pause(error)
+            await asyncio.sleep(random.uniform(0.5, 1) * NO_TOKEN_PAUSE_S)  # noqa: S311 - no secret
             try:
                 return await self._tokens.bearer()
-            except NoToken as error:
-                self._pause(error)
-                await asyncio.sleep(random.uniform(0.5, 1) * NO_TOKEN_PAUSE_S)  # noqa: S311 - no secret
+            except NoToken as again:
+                error = again
 
     async def _reject(self, generation: int) -> None:
         """Where there is no newer token the cloud pauses: auth gives the refused one again until it has another."""

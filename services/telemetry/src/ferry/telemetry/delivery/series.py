@@ -1,7 +1,8 @@
 """A sensor's readings, from its lane to the cloud: coalesced, in order, compared when in doubt."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager
+from typing import Any
 
 from ferry.clouds.thingplus.paths import series_path
 from ferry.contract.dead import Reason
@@ -63,13 +64,13 @@ class SeriesForwarder:
                 lane.found_bad()
                 fail(chunk, cause_of(outcome), settle)
 
-    async def _put(
+    def _put(
         self, lane: SeriesLane, path: str, body: bytes, check_lease: Callable[[], None]
-    ) -> Outcome:
-        async def call(bearer: str) -> Answer:
-            return await self._requests.cloud.put(path, body, bearer)
+    ) -> Coroutine[Any, Any, Outcome]:
+        def call(bearer: str) -> Awaitable[Answer]:
+            return self._requests.cloud.put(path, body, bearer)
 
-        return await self._requests.until_decided(lane.health, call, check_lease)
+        return self._requests.until_decided(lane.health, call, check_lease)
 
     async def _compare(
         self,

@@ -1,8 +1,14 @@
-"""The last errors, for operators."""
+"""The last errors, and the answers that came from something other than Thing+, for operators."""
 
-from collections import deque
+from collections import Counter, deque
 
 from ferry.contract.telemetry import Failure
+
+TYPES = frozenset(
+    {"text/html", "text/plain", "application/json", "application/problem+json", "empty body", "untyped body"}
+)
+"""What is told apart of answers that are not Thing+'s; all else is `other`: a proxy may say anything."""
+STATUSES = range(100, 600)
 
 
 class LastErrors:
@@ -13,3 +19,14 @@ class LastErrors:
 
     def note(self, at_ms: int, what: str) -> None:
         self.last.append(Failure(at=at_ms, what=what))
+
+
+class ForeignAnswers:
+    """How many there were by status and content type."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def note(self, status: int, content_type: str) -> None:
+        known = content_type if content_type in TYPES else "other"
+        self.counts[str(status) if status in STATUSES else "other", known] += 1

@@ -26,9 +26,16 @@ BREAKER = {"closed": 0, "half_open": 1, "open": 2}
 
 
 def observe(
-    meter: Meter, presence: Callable[[], Presence], fill: Mapping[str, float], partitions: int
+    meter: Meter,
+    presence: Callable[[], Presence],
+    fill: Mapping[str, float],
+    partitions: int,
+    foreign: Mapping[tuple[str, str], int],
 ) -> None:
-    """`fill` are ratios by stream, read anew each time. `partitions` is how many the stream has."""
+    """`fill` are ratios by stream, read anew each time. `partitions` is how many the stream has.
+
+    `foreign` are answers that are not Thing+'s, by status and content type.
+    """
 
     def reading(of: Callable[[Presence], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
         return lambda _: [Observation(of(presence()))]
@@ -55,6 +62,15 @@ def observe(
     def filled(_: CallbackOptions) -> Iterable[Observation]:
         return [Observation(ratio, {"stream": stream}) for stream, ratio in fill.items()]
 
+    def answered(_: CallbackOptions) -> Iterable[Observation]:
+        labelled = [({"status": status, "content_type": kind}, n) for (status, kind), n in foreign.items()]
+        return [Observation(number, labels) for labels, number in labelled]
+
+    meter.create_observable_counter(
+        "ferry.telemetry.foreign_answers",
+        [answered],
+        description="answers that are not Thing+'s, by status and content type: a proxy, or a wrong URL",
+    )
     meter.create_observable_gauge(
         "ferry.telemetry.stream.fill", [filled], description="the part of a stream's max_bytes that is used"
     )

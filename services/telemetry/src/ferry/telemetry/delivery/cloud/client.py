@@ -1,9 +1,10 @@
 """PUTs to Thing+ on the hot path, by pyreqwest: chosen by measurement (docs/understand/readings.md)."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
@@ -41,13 +42,13 @@ class ThingPlusCloud:
         self._client = client
         self._trace = trace
 
-    async def put(self, path: str, body: bytes, bearer: str) -> Answer:
+    def put(self, path: str, body: bytes, bearer: str) -> Coroutine[Any, Any, Answer]:
         request = self._client.put(self._base + path).header("Authorization", bearer)
-        return await self._send(request.body_bytes(body))
+        return self._send(request.body_bytes(body))
 
-    async def get(self, path: str, query: dict[str, str], bearer: str) -> Answer:
+    def get(self, path: str, query: dict[str, str], bearer: str) -> Coroutine[Any, Any, Answer]:
         request = self._client.get(self._base + path).header("Authorization", bearer)
-        return await self._send(request.query(query), MAX_READ_BACK)
+        return self._send(request.query(query), MAX_READ_BACK)
 
     async def _send(self, request: RequestBuilder, most: int = MAX_ANSWER) -> Answer:
         if traceparent := self._trace():

@@ -62,11 +62,17 @@ class Gate:
         refused = sum(at > recent for at in self._refused_at.values())
         return not self.others_since(since, lane, enough=refused)
 
+    def try_enter(self, *, failing: bool = False) -> bool:
+        """Whether it has entered: nobody waits, and there is a place."""
+        if self._healthy or self._failing or not self._admits(failing=failing):
+            return False
+        self._take(failing=failing)
+        return True
+
     async def enter(self, gateway: str = "", *, failing: bool = False) -> None:
-        queue = self._failing if failing else self._healthy
-        if not self._healthy and not self._failing and self._admits(failing=failing):
-            self._take(failing=failing)
+        if self.try_enter(failing=failing):
             return
+        queue = self._failing if failing else self._healthy
         mine = self._loop.create_future()
         queue.push(gateway, mine)
         self._wake()
@@ -152,11 +158,13 @@ class Gate:
                 if not first.done():
                     self._take(failing=failing)
                     first.set_result(None)
+        if self.breaker.state == "closed":
+            return
         waits = bool(self._healthy or self._failing)
         if self.breaker.state == "half_open":
             waits = bool(self._healthy) and self.breaker.waits_for_a_failing_lane
         # Where no request in flight will wake those who wait, the clock must.
-        if waits and self.breaker.state != "closed" and self._timer is None:
+        if waits and self._timer is None:
             wait_s = max(TICK_S, self._next() - self._loop.time())
             self._timer = self._loop.call_later(wait_s, self._on_timer)
 
