@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import certifi
@@ -17,12 +17,13 @@ _ONE = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 def read_authorities(environ: Mapping[str, str]) -> tuple[bytes, ...]:
     """Each certificate in PEM. Raises NetworkSettingError for one that is missing or holds no certificate."""
-    variables = (CA_FILE_VARIABLE, "SSL_CERT_FILE")
-    bundles = [_pem(variable, Path(environ[variable])) for variable in variables if environ.get(variable)]
-    if environ.get("SSL_CERT_DIR"):
-        for folder in environ["SSL_CERT_DIR"].split(":"):
-            bundles += _folder("SSL_CERT_DIR", Path(folder))
-    return tuple(dict.fromkeys(one + b"\n" for bundle in bundles for one in _ONE.findall(bundle)))
+    bundles = list(_bundles(environ))
+    found = tuple(dict.fromkeys(one + b"\n" for _, _, pem in bundles for one in _ONE.findall(pem)))
+    if not all(_ONE.search(pem) for _, _, pem in bundles) or not _can_be_loaded(found):
+        for variable, path, pem in bundles:  # one by one, to name the one that is wrong
+            if not _can_be_loaded(_ONE.findall(pem)):
+                raise NetworkSettingError(variable, f"{str(path)!r} holds no certificate in PEM")
+    return found
 
 
 def tls_context(authorities: tuple[bytes, ...]) -> ssl.SSLContext:
@@ -33,24 +34,40 @@ def tls_context(authorities: tuple[bytes, ...]) -> ssl.SSLContext:
     return context
 
 
-def _pem(variable: str, path: Path) -> bytes:
-    try:
-        pem = path.read_bytes()
-        certificates = b"\n".join(_ONE.findall(pem)).decode("ascii")
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
-    except FileNotFoundError:
-        raise NetworkSettingError(variable, f"there is no file {str(path)!r}") from None
-    except (ssl.SSLError, ValueError):  # a body that is not base64, or not ASCII
-        raise NetworkSettingError(variable, f"{str(path)!r} holds no certificate in PEM") from None
-    except OSError as error:
-        raise NetworkSettingError(variable, f"{str(path)!r} cannot be read: {error.strerror}") from None
-    return pem
+def _bundles(environ: Mapping[str, str]) -> Iterator[tuple[str, Path, bytes]]:
+    """Each file that a variable names, and each certificate's file in the folders of SSL_CERT_DIR."""
+    for variable in (CA_FILE_VARIABLE, "SSL_CERT_FILE"):
+        if environ.get(variable):
+            path = Path(environ[variable])
+            yield variable, path, _read(variable, path)
+    for folder in environ["SSL_CERT_DIR"].split(":") if environ.get("SSL_CERT_DIR") else ():
+        for path, pem in _folder("SSL_CERT_DIR", Path(folder)):
+            yield "SSL_CERT_DIR", path, pem
 
 
-def _folder(variable: str, folder: Path) -> Iterator[bytes]:
-    """Files of a folder of OpenSSL's; what is not a certificate there is passed over."""
+def _folder(variable: str, folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Files of a folder of OpenSSL's, each once; what is not a certificate there is passed over."""
     if not folder.is_dir():
         raise NetworkSettingError(variable, f"there is no folder {str(folder)!r}")
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and _BEGIN in path.read_bytes():
-            yield _pem(variable, path)
+    for path in sorted({path.resolve() for path in folder.iterdir() if path.is_file()}):
+        pem = _read(variable, path)
+        if _BEGIN in pem:
+            yield path, pem
+
+
+def _read(variable: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NetworkSettingError(variable, f"there is no file {str(path)!r}") from None
+    except OSError as error:
+        raise NetworkSettingError(variable, f"{str(path)!r} cannot be read: {error.strerror}") from None
+
+
+def _can_be_loaded(certificates: Iterable[bytes]) -> bool:
+    try:
+        text = b"\n".join(certificates).decode("ascii")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):  # a body that is not base64, or not ASCII
+        return False
+    return True
