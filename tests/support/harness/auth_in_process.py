@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nats.aio.client import Client
+from pydantic import SecretStr
 
 from ferry.auth.app import lifespan
 from ferry.auth.settings import AuthSettings, OtoSenseSettings, ThingPlusSettings, TokenSettings
@@ -30,7 +31,7 @@ def settings(bus: Bus, cloud: TokenCloud, *, otosense: bool = False, **thingplus
         health=HealthSettings(host="127.0.0.1", port=0),
         thingplus=ThingPlusSettings.model_validate({**account, **thingplus}),
         otosense=oto if otosense else None,
-        auth=TokenSettings(cloud_timeout_s=1.0),
+        auth=TokenSettings(cloud_timeout_s=1.0, encryption_key=SecretStr("k" * 32)),
     )
 
 
