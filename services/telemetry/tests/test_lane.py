@@ -66,6 +66,17 @@ def test_readings_without_a_time_in_one_ms_keep_their_order():
     assert [(point.time, point.value) for point in lane.take().points] == [(1000, b'"1"'), (1001, b'"2"')]
 
 
+def test_a_time_that_was_made_up_gives_way_to_one_that_was_published():
+    lane = new_lane()
+    for sequence, time, value in ((1, 1000, b'"1"'), (2, None, b'"2"'), (3, 1001, b'"3"'), (4, 1002, b'"4"')):
+        offer(lane, sequence, time, value)
+    taken = lane.take()
+    assert [(point.time, point.value) for point in taken.points] == [
+        *((1000, b'"1"'), (1001, b'"3"'), (1002, b'"4"'), (1003, b'"2"')),
+    ]
+    assert taken.done == []
+
+
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 7), st.integers(10, 300))
 def test_chunks_lose_nothing_and_keep_the_order(sizes, max_points, max_bytes):
     lane = new_lane()

@@ -97,7 +97,7 @@ class MemoryStream:
         if len(tokens) <= ACCEPTED_TOKENS or "*" in tokens or ">" in tokens:
             return topology.OUTSIDE
         number = 0x811C9DC5  # FNV-1a of the gateway, as nats-server's partition() has it
-        for byte in tokens[3].encode():
+        for byte in tokens[3].encode(errors="surrogateescape"):
             number = ((number ^ byte) * 0x01000193) & 0xFFFFFFFF
         return number % self.partitions
 

@@ -153,6 +153,9 @@ def _unique(points: list[QueuedPoint]) -> Taken:
             taken.points.append(point)
         elif same_json(point.value, before.value):
             before.equal = [*(before.equal or ()), point]
+        elif before.implicit and not before.equal:  # its time was made up, the other one's was not
+            before.time = point.time + 1
+            taken.points[-1:] = [point, before]
         else:
             detail = f"another value was published for time {point.time}"
             taken.done += point.fail(Cause(Reason.OUT_OF_ORDER, detail))
