@@ -1,5 +1,6 @@
 """What stands before every page: who asks, whether a change is really theirs, and what a browser may load."""
 
+import asyncio
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -15,6 +16,8 @@ from ferry.console.people.sessions import COOKIE, Sessions
 from ferry.console.settings import PageSettings
 
 LONGEST_FORM = 16 * 1024
+FORM_S = 10.0
+"""A form is there by then; else its connection would keep somebody else's place."""
 OPEN_PATHS = ("/sign-in", "/static/")
 READS = ("GET", "HEAD")
 HEADERS = {
@@ -84,7 +87,11 @@ class Guard:
             return _plain(403, "this form was sent by another site: open the page and try again")
         if session is None and not is_open:
             return _plain(401, "sign in first")
-        form = await _form(scope, receive)
+        try:
+            async with asyncio.timeout(FORM_S):
+                form = await _form(scope, receive)
+        except TimeoutError:
+            return _plain(408, "the form did not arrive in time")
         if form is None:
             return _plain(400, "this is not a form of this page")
         if session and not is_open and form.get("form_token") != session.form_token:
