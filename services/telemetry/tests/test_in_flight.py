@@ -145,6 +145,7 @@ async def test_a_failing_sensor_gives_up_its_gateways_memory_before_its_neighbou
     for sequence in range(8):
         in_flight.take(partition, received(sequence), "hog")
     assert in_flight.has_room_for("hog")
+    assert not in_flight.has_room_for("hog", failing=True)
     assert in_flight.is_crowded_for("hog")
     assert not in_flight.is_crowded_for("other")
 

@@ -131,6 +131,33 @@ def test_a_backlog_drains_at_the_speed_of_its_cloud_and_costs_its_neighbours_not
     run(check)
 
 
+def test_a_sensor_that_waits_for_long_leaves_its_gateway_room():
+    async def check(world: World) -> None:
+        failing, good = sensors_of(1, 2)
+        world.add(failing, good)
+        world.fail(failing, kind="503", retry_after_s=90)
+        world.publish(failing)
+        await asyncio.sleep(5)
+        await world.report([failing], 0.1, 5)
+        await world.report([good], 1.0, 5)
+        assert max(world.delays_s[good]) < 0.5
+
+    run(check, in_flight_messages=64)
+
+
+def test_a_bad_value_without_a_time_ends_where_the_cloud_is_ahead():
+    async def check(world: World) -> None:
+        one = ("g", "s")
+        world.add(one)
+        ahead = b'{"value":"1","time":%d}' % (world.now_ms() + 60_000)
+        assert world.thingplus.put("/gateways/g/sensors/s/series", ahead).status == 200
+        world.stream.publish(subjects.sensor_series(*one), b'{"value":"bad"}')
+        await world.until(lambda: not world.stream.messages, 5)
+        assert world.reasons == {"refused"}
+
+    run(check)
+
+
 def test_who_invents_sensors_hurts_its_own_gateway_alone():
     async def check(world: World) -> None:
         good = ("good", "s")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 BASE_S = 2.0
 LATENCIES = 10
+SLOW_LOOK_UPS_S = 10.0
 BACK_OFF_S = 35.0
 """A lane that failed while others got through may wait so long when its trouble ends: `retry_cap_s`, and a bit."""
 
@@ -24,9 +25,10 @@ def judge_delays(world: "World") -> None:
         lane = (message.gateway, message.sensor)
         work_s = _work_s(world, message)
         start = max(busy_until.get(lane, 0.0), message.at)
-        ends = _deadline(world, excuses, message, start + work_s)
+        bound_s = _bound_s(world, excuses, message)
+        ends = _deadline(world, excuses, message, start + work_s, bound_s)
         if message.status is None:
-            busy_until[lane] = max(busy_until.get(lane, 0.0), ends - _bound_s(world), start + work_s)
+            busy_until[lane] = max(busy_until.get(lane, 0.0), ends - bound_s, start + work_s)
         outcome = message.outcome_at
         late_s = (outcome or 1e9) - ends
         world.latest_s = max(world.latest_s, (outcome or 0) - ends)
@@ -38,9 +40,14 @@ def judge_delays(world: "World") -> None:
             )
 
 
-def _bound_s(world: "World") -> float:
+def _bound_s(world: "World", excuses: Excuses, message: Message) -> float:
+    """What it may take in peace. A grace period is a part of it: the next owner begins it anew."""
     plan = world.plan
-    return BASE_S + LATENCIES * plan.latency_s + plan.settings.linger_s * 2
+    bound_s = BASE_S + LATENCIES * plan.latency_s + plan.settings.linger_s * 2
+    sensor = excuses.sensor(message.gateway, message.sensor)
+    if sensor is not None and sensor.state == "absent":
+        bound_s += plan.settings.unknown_grace_s + SLOW_LOOK_UPS_S
+    return bound_s
 
 
 def _work_s(world: "World", message: Message) -> float:
@@ -53,12 +60,8 @@ def _work_s(world: "World", message: Message) -> float:
     return requests * plan.latency_s * 3
 
 
-def _deadline(world: "World", excuses: Excuses, message: Message, start: float) -> float:
+def _deadline(world: "World", excuses: Excuses, message: Message, start: float, bound_s: float) -> float:
     """The bound runs from the end of the last trouble that the message met."""
-    bound_s = _bound_s(world)
-    sensor = excuses.sensor(message.gateway, message.sensor)
-    if sensor is not None and sensor.state == "absent":
-        start += world.plan.settings.unknown_grace_s + 10
     moved = True
     while moved:
         moved = False

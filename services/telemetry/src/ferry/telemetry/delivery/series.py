@@ -35,7 +35,6 @@ class SeriesForwarder:
         """Returns when the outcome of every point is final. Raises LeaseLost, and Deferred where some are not."""
         path = series_path(lane.address.gateway, str(lane.address.sensor))
         left = list(reversed(chunks(points, self._max_points, self._max_bytes)))
-        compared: list[list[QueuedPoint]] = []
         while left:
             chunk = left.pop()
             if len(chunk) > lane.max_points:
@@ -52,11 +51,11 @@ class SeriesForwarder:
                 _finish(chunk, settle)
             elif outcome.kind == "deferred":
                 raise Deferred(outcome.wait_s)
-            elif outcome.kind == "past_time" and not any(chunk is rest for rest in compared):
-                rest = await self._compare(lane, path, chunk, settle, check_lease)
-                if rest:
-                    compared.append(rest)
-                    left.append(rest)
+            elif (
+                outcome.kind == "past_time"
+                and (rest := await self._later(lane, path, chunk, settle, check_lease)) is not None
+            ):
+                left += [rest] if rest else []
             elif outcome.kind in REFUSES_AN_ARRAY and len(chunk) > 1:
                 # An array is refused as one: halve it until the bad reading is alone.
                 left += lane.halve(chunk, too_large=outcome.kind == "too_large")
@@ -71,6 +70,19 @@ class SeriesForwarder:
             return self._requests.cloud.put(path, body, bearer)
 
         return self._requests.until_decided(lane.health, call, check_lease)
+
+    async def _later(
+        self,
+        lane: SeriesLane,
+        path: str,
+        points: list[QueuedPoint],
+        settle: Settle,
+        check_lease: Callable[[], None],
+    ) -> list[QueuedPoint] | None:
+        """What is left to send; None where their times are not why the cloud refused them."""
+        times = [point.time for point in points]
+        rest = await self._compare(lane, path, points, settle, check_lease)
+        return None if [point.time for point in rest] == times else rest
 
     async def _compare(
         self,
@@ -103,7 +115,7 @@ class SeriesForwarder:
                     "has another value for" if point.time in there.points else "does not have"
                 )
                 fail([point], Cause(Reason.OUT_OF_ORDER, f"{detail} time {point.time}", 400), settle)
-        lane.raise_last(newest)
+        lane.raise_last(there.newest)
         return rest
 
 

@@ -78,7 +78,7 @@ class Acceptor:
         if lane.absent and self._absent.is_full(gateway):
             self._in_flight.reject(partition, delivery, gateway, TOO_MANY_UNKNOWN)
             return
-        has_room = self._in_flight.has_room_for(gateway)
+        has_room = self._in_flight.has_room_for(gateway, failing=lane.health.failing)
         partition.crowded_out += not has_room
         if has_room and lane.has_room(sequence, self._lane_messages):
             try:
@@ -106,7 +106,7 @@ class Acceptor:
             self._in_flight.reject(partition, delivery, gateway, TOO_MANY_UNKNOWN)
             return
         lane.heard = self._loop.time()
-        if self._in_flight.has_room_for(gateway):
+        if self._in_flight.has_room_for(gateway, failing=lane.health.failing):
             self._admission.status(partition, lane, delivery)
         elif delivery.sequence >= lane.latest and delivery.sequence > lane.finished:
             self._park_status(partition, lane, delivery)

@@ -51,7 +51,7 @@ class BacklogReader:
                 admitted = True
                 self._admission.series(partition, lane, delivery)
                 lane.backlog.take_through(delivery.sequence)
-                if not self._in_flight.has_room_for(lane.address.gateway):
+                if not self._in_flight.has_room_for(lane.address.gateway, failing=lane.health.failing):
                     break
         if lane.backlog and not admitted:
             raise Deferred(BEHIND_S)

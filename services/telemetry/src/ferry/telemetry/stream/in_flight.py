@@ -77,8 +77,9 @@ class InFlight:
         """What the pulls that are out bring must find room, too: else it is read twice."""
         return self.messages < self._max_messages * CROWDED and self.bytes < self._max_bytes * CROWDED
 
-    def has_room_for(self, gateway: str) -> bool:
-        if not self.has_room:
+    def has_room_for(self, gateway: str, *, failing: bool = False) -> bool:
+        """A failing lane may wait for long: it leaves half of its gateway's share to those that work."""
+        if not self.has_room or (failing and self.is_crowded_for(gateway)):
             return False
         used = self._of_gateway.get(gateway)
         if used is None:
