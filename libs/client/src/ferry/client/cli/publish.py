@@ -50,7 +50,7 @@ def publish() -> None:
 @click.argument("gateway", callback=_id)
 @click.argument("sensor", callback=_id)
 @click.argument("value")
-@click.option("--time", type=int, help="When it was measured, in Unix ms; without it, now.")
+@click.option("--time", type=int, help="Time of the measurement in Unix ms; default: now.")
 @as_json
 def series(gateway: str, sensor: str, value: str, time: int | None, as_json: bool) -> None:
     """Publish one VALUE of a SENSOR."""
@@ -64,7 +64,7 @@ def series(gateway: str, sensor: str, value: str, time: int | None, as_json: boo
 @publish.command()
 @click.argument("gateway", callback=_id)
 @click.argument("value", type=click.Choice(["on", "off", "err"]))
-@click.option("--sensor", callback=_id, help="The sensor; without it, the gateway itself.")
+@click.option("--sensor", callback=_id, help="The sensor; default: the gateway itself.")
 @click.option("--valid", type=click.IntRange(1, 31_536_000), help="How long it is valid, in s.")
 @as_json
 def status(gateway: str, value: str, sensor: str | None, valid: int | None, as_json: bool) -> None:
@@ -78,13 +78,13 @@ def status(gateway: str, value: str, sensor: str | None, valid: int | None, as_j
 
 @publish.command()
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--gateway", callback=_id, help="Of every row, where the file has no such column.")
-@click.option("--sensor", callback=_id, help="The same.")
+@click.option("--gateway", callback=_id, help="Gateway of all rows, if the file has no such column.")
+@click.option("--sensor", callback=_id, help="Sensor of all rows, if the file has no such column.")
 @as_json
 def file(path: Path, gateway: str | None, sensor: str | None, as_json: bool) -> None:
     """Publish the readings of a CSV FILE.
 
-    Its columns: gateway, sensor, value, time (Unix ms or ISO 8601; may be left out).
+    Columns: gateway, sensor, value, and optionally time (Unix ms or ISO 8601).
     """
 
     async def work(ferry: Ferry) -> Published:

@@ -24,13 +24,15 @@ from ferry.contract.registry import (
 
 L = TypeVar("L", GatewayList, DeviceList, SensorList)
 _owner = click.option("--gateway", "owner", help="Only of this gateway.")
-_after = click.option("--after", default="", help="The page after the one that ended with this.")
+_after = click.option(
+    "--after", default="", help="Continue after this entry, as the previous page printed it."
+)
 _limit = click.option(
-    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Entries of a page."
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Entries per page."
 )
 
 
-_every = click.option("--all", "every", is_flag=True, help="Page after page to the end.")
+_every = click.option("--all", "every", is_flag=True, help="Show all pages.")
 
 
 @click.command()

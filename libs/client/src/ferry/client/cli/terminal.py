@@ -16,7 +16,7 @@ from rich.console import Console
 from ferry.client.cli.tables import hanging, laid_out
 from ferry.contract.problems import Problem, ProblemError
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, not a table.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 MOST_MARKS = 3
 """Combining marks in a row that a written language needs; more of them climb over other lines."""

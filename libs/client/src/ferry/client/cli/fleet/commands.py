@@ -32,7 +32,7 @@ _target = click.option(
     "--target",
     "targets",
     multiple=True,
-    help="Only this gateway, gateway/device or gateway/device/sensor, by ids or names, and all that is on it.",
+    help="Only this gateway, gateway/device or gateway/device/sensor, by ids or names, and everything below it.",
 )
 
 
@@ -40,7 +40,7 @@ _target = click.option(
 @_file
 @as_json
 def validate(file: Path, as_json: bool) -> None:
-    """Find what is wrong in a fleet file, without asking anybody. Exit code 0: nothing."""
+    """Check a fleet file offline. Exit code 0: no mistakes."""
 
     def work() -> Fleet:
         fleet = read(file)
@@ -57,13 +57,13 @@ def validate(file: Path, as_json: bool) -> None:
 
 @click.command()
 @_file
-@click.option("--prune", is_flag=True, help="Count what the file does not declare as something to do.")
+@click.option("--prune", is_flag=True, help="Include the retirement of what the file does not declare.")
 @_target
 @as_json
 def plan(file: Path, prune: bool, targets: tuple[str, ...], as_json: bool) -> None:
-    """Show what apply would change. Exit code 0: nothing, 2: something.
+    """Show what apply would change. Exit code 0: nothing; 2: something.
 
-    `+` is registered, `~` changed, `-` is not declared and retired by `apply --prune`, `!` cannot be changed.
+    `+` will be registered, `~` changed, `-` is not declared and retired by `apply --prune`, `!` cannot be changed.
     """
     found = _planned(file, targets, as_json)
     if as_json:
@@ -75,7 +75,7 @@ def plan(file: Path, prune: bool, targets: tuple[str, ...], as_json: bool) -> No
 
 @click.command()
 @_file
-@click.option("--prune", is_flag=True, help="Retire what is registered and the file does not declare.")
+@click.option("--prune", is_flag=True, help="Retire what is registered but not declared in the file.")
 @_target
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
@@ -89,7 +89,7 @@ def plan(file: Path, prune: bool, targets: tuple[str, ...], as_json: bool) -> No
 def apply(file: Path, prune: bool, targets: tuple[str, ...], yes: bool, at_once: int, as_json: bool) -> None:
     """Register what the file declares, and change what differs.
 
-    Stopped anywhere and run again, it finishes.
+    Safe to interrupt: run it again to finish.
     """
     found = _planned(file, targets, as_json)
     if not as_json:
@@ -107,10 +107,10 @@ def apply(file: Path, prune: bool, targets: tuple[str, ...], yes: bool, at_once:
 
 
 @click.command()
-@click.option("--csv", "as_csv", is_flag=True, help="One row a sensor, for spreadsheets.")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV with one row per sensor, for spreadsheets.")
 @as_json
 def export(as_csv: bool, as_json: bool) -> None:
-    """Write the file that declares what is registered."""
+    """Write a fleet file of what is registered."""
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
     fleet = write.declared(on_bus(registered))

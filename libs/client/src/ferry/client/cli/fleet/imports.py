@@ -14,14 +14,14 @@ SHOWN = 20
 
 @click.command("import")
 @click.option("--gateway", help="Only this gateway, by its id.")
-@click.option("--restart", is_flag=True, help="From the beginning, also where an import was interrupted.")
+@click.option("--restart", is_flag=True, help="Start over instead of resuming an interrupted import.")
 @as_json
 def import_(gateway: str | None, restart: bool, as_json: bool) -> None:
-    """Take over what was registered through the portal.
+    """Import what was registered through the portal.
 
-    What was deleted there is noted.
+    What was deleted there is marked as deleted.
 
-    Stopped anywhere and run again within an hour, it goes on where it was.
+    Safe to interrupt: run again within an hour, it resumes.
     """
     done = _import(gateway, restart=restart)
     if as_json:

@@ -21,7 +21,7 @@ def auth() -> None:
 @auth.command()
 @as_json
 def state(as_json: bool) -> None:
-    """Show how each cloud's credentials stand. Exit code 1 when one that is set up has no good token."""
+    """Show the state of each cloud's credentials. Exit code 1 if a configured cloud has no valid token."""
 
     async def work(bus: Bus) -> AuthState:
         return await bus.ask(subjects.AUTH_STATE_GET, StateRequest(), AuthState)
@@ -51,19 +51,19 @@ def state(as_json: bool) -> None:
 
 
 @auth.command("create-client")
-@click.option("--id", "req_id", required=True, help="The client's id, which a token is asked for with.")
-@click.option("--name", required=True, help="A name for people.")
-@click.option("--scope", "scopes", multiple=True, help="A permission; repeat it. [gateway, site-read]")
+@click.option("--id", "req_id", required=True, help="The client's id.")
+@click.option("--name", required=True, help="A display name.")
+@click.option("--scope", "scopes", multiple=True, help="A permission; may be repeated. [gateway, site-read]")
 @click.option(
-    "--login", "login_id", help="Log in as this portal user; without it a session cookie is asked for."
+    "--login", "login_id", help="Log in as this portal user; by default a session cookie is asked for."
 )
 @as_json
 def create_client(
     req_id: str, name: str, scopes: tuple[str, ...], login_id: str | None, as_json: bool
 ) -> None:
-    """Create the OAuth client that Thing+ gives tokens to.
+    """Create the OAuth client that Thing+ issues tokens to.
 
-    Secrets are asked for without echo, or are lines of stdin.
+    Secrets are read without echo, or as lines from stdin.
     """
     given: dict[str, object] = {"name": name, "req_id": req_id}
     if scopes:

@@ -60,9 +60,9 @@ def dead() -> None:
 
 @dead.command("list")
 @_filters
-@click.option("--after", type=int, default=0, help="The page that begins after this id.")
+@click.option("--after", type=int, default=0, help="Continue after this id.")
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Entries of a page."
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Entries per page."
 )
 @as_json
 def list_(as_json: bool, **given: Any) -> None:
@@ -136,17 +136,17 @@ def show(id: int, as_json: bool) -> None:  # noqa: A002 - the option's name
 @dead.command()
 @click.argument("id", type=int, required=False)
 @_filters
-@click.option("--all", is_flag=True, help="All that match; must be said when there is no filter.")
+@click.option("--all", is_flag=True, help="All that match; required if there is no filter.")
 @as_json
 def replay(as_json: bool, **given: Any) -> None:
-    """Publish dead letters again, as they were."""
+    """Publish dead letters again, unchanged."""
     _do(subjects.TELEMETRY_DEAD_REPLAY, "replayed", as_json, given)
 
 
 @dead.command()
 @click.argument("id", type=int, required=False)
 @_filters
-@click.option("--all", is_flag=True, help="All that match; must be said when there is no filter.")
+@click.option("--all", is_flag=True, help="All that match; required if there is no filter.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 def discard(as_json: bool, yes: bool, **given: Any) -> None:

@@ -22,16 +22,16 @@ COLORS: dict[State, str] = {"ok": "green", "warning": "yellow", "wrong": "red"}
 
 
 @click.command()
-@click.option("--strict", is_flag=True, help="Exit code 1 for a warning, too.")
+@click.option("--strict", is_flag=True, help="Exit with code 1 for warnings, too.")
 @click.option(
     "--monitor", metavar="URL", help="nats-server's monitoring port, such as http://127.0.0.1:8222."
 )
 @as_json
 def doctor(strict: bool, monitor: str | None, as_json: bool) -> None:
-    """Check everything, and say what is wrong and what to do.
+    """Check everything, and report what is wrong and what to do.
 
     The bus, the account, streams, services, tokens, clouds, clocks and disk.
-    Takes at most a quarter of a minute. Exit code 0: nothing is wrong; 1: something is, or cannot be reached.
+    Takes at most 15 seconds. Exit code 0: nothing is wrong; 1: something is wrong or cannot be reached.
     """
     found = in_words(lambda: asyncio.run(_examine(monitor)))
     if as_json:

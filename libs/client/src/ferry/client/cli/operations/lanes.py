@@ -44,7 +44,7 @@ def pause(
 @click.option("--all", "everything", is_flag=True, help="What was paused with --all.")
 @as_json
 def resume(gateway: str | None, sensor: str | None, everything: bool, as_json: bool) -> None:
-    """Send what has waited, and go on."""
+    """Resume delivery, starting with what has waited."""
     asked = in_words(lambda: ResumeLanes(gateway=gateway, sensor=sensor, all=everything))
 
     async def work(bus: Bus) -> Pauses:

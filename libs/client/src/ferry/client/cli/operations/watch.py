@@ -28,13 +28,13 @@ def _id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
 @click.command()
 @click.option("--gateway", callback=_id, help="Only of this gateway.")
 @click.option("--sensor", callback=_id, help="Only of this sensor.")
-@click.option("--only", multiple=True, type=click.Choice(TOPICS), help="Only these; repeat it for more.")
-@click.option("--for-s", type=click.FloatRange(0, 31_536_000), help="Stop after so many seconds.")
+@click.option("--only", multiple=True, type=click.Choice(TOPICS), help="Only these; may be repeated.")
+@click.option("--for-s", type=click.FloatRange(0, 31_536_000), help="Stop after this many seconds.")
 @as_json
 def watch(
     gateway: str | None, sensor: str | None, only: tuple[str, ...], for_s: float | None, as_json: bool
 ) -> None:
-    """Show what passes on the bus, as it passes, until Ctrl-C.
+    """Show traffic on the bus live, until Ctrl-C.
 
     Readings, statuses, dead letters, events and deliveries.
 

@@ -68,12 +68,12 @@ def otosense() -> None:
 
 @otosense.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--wait", is_flag=True, help="Stay until every sensor is connected or silent.")
+@click.option("--wait", is_flag=True, help="Wait until every sensor is connected or silent.")
 @as_json
 def provision(paths: tuple[Path, ...], wait: bool, as_json: bool) -> None:
     """Claim the sensors of certificates (PEM) or folders of them.
 
-    Safe to repeat. Exit code 1 when one was refused, or with --wait stayed silent.
+    Safe to repeat. Exit code 1 if one was refused or, with --wait, stayed silent.
     """
     lines = [Line(file=str(path)) for path in _files(paths)]
     if not lines:
@@ -129,7 +129,7 @@ def list_(as_json: bool) -> None:
 @click.argument("sensor_id")
 @as_json
 def show(sensor_id: str, as_json: bool) -> None:
-    """Show one sensor and what has happened to it."""
+    """Show one sensor and its history."""
     _check_id(sensor_id)
 
     async def work(bus: Bus) -> Sensor:
@@ -154,9 +154,9 @@ def show(sensor_id: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 def forget(sensor_id: str, yes: bool, as_json: bool) -> None:
-    """Give a sensor up here: it is followed and shown no more.
+    """Delete Ferry's record of a sensor: it is no longer followed or shown.
 
-    The cloud keeps it, for its API has no way to release one. Its certificate claims it again.
+    The cloud keeps it, because its API cannot release a sensor. Its certificate claims it again.
     """
     _check_id(sensor_id)
     if not yes and not ask_first(f"Give up {sensor_id} here?"):

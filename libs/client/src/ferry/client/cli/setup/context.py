@@ -23,19 +23,19 @@ def context() -> None:
 
 @context.command()
 @_name
-@click.option("--server", "url", required=True, help="URL of the server; several, separated by commas.")
+@click.option("--server", "url", required=True, help="URL of the server, or several separated by commas.")
 @click.option("--user", help="NATS user.")
-@click.option("--password-file", type=_FILE, help="File that holds the user's password.")
-@click.option("--keyring", is_flag=True, help="Ask for the password, and keep it in the desktop's keyring.")
-@click.option("--nkey", "nkey_seed_file", type=_FILE, help="File that holds an nkey seed.")
+@click.option("--password-file", type=_FILE, help="File with the user's password.")
+@click.option("--keyring", is_flag=True, help="Ask for the password and store it in the desktop's keyring.")
+@click.option("--nkey", "nkey_seed_file", type=_FILE, help="File with an nkey seed.")
 @click.option("--creds", "credentials_file", type=_FILE, help="Credentials file, as nsc writes it.")
 @click.option("--ca", "tls_ca_file", type=_FILE, help="Certificate of the server's authority (PEM).")
-@click.option("--inbox-prefix", help="Prefix of the subjects for answers; without it, _INBOX_<user>.")
-@click.option("--use", "selected", is_flag=True, help="Select it as well.")
+@click.option("--inbox-prefix", help="Prefix of reply subjects; default: _INBOX_<user>.")
+@click.option("--use", "selected", is_flag=True, help="Also select it.")
 @click.option("--replace", is_flag=True, help="Replace a context of this name.")
 @as_json
 def add(name: str, selected: bool, replace: bool, as_json: bool, **given: object) -> None:
-    """Add a context. Its file names the files of the secrets, and has none in it."""
+    """Add a context. Its file refers to the files of the secrets and contains none."""
     if files.exists(name) and not replace:
         raise SettingsError.saying(f"the context {name!r} exists already", hint="--replace replaces it")
     made = _made(given)
@@ -114,7 +114,7 @@ def _row(name: str, selected: str | None) -> dict[str, object]:
 @click.argument("name", required=False, shell_complete=complete_context)
 @as_json
 def show(name: str | None, as_json: bool) -> None:
-    """Show a context, the selected one without NAME. Secrets are named by their files, never shown."""
+    """Show a context, by default the selected one. Shows the files of secrets, never their content."""
     wanted = name or files.current()
     if wanted is None:
         raise SettingsError.saying(
@@ -131,6 +131,6 @@ def show(name: str | None, as_json: bool) -> None:
 @_name
 @as_json
 def remove(name: str, as_json: bool) -> None:
-    """Remove a context, and its password in the keyring. Files of secrets stay."""
+    """Remove a context and its password in the keyring. Files of secrets are kept."""
     files.remove(name)
     _say({"name": name, "removed": True}, f"context {name} removed", as_json)

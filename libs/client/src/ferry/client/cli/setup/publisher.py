@@ -47,14 +47,14 @@ def publisher() -> None:
 @publisher.command()
 @_name
 @click.argument("gateways", metavar="GATEWAY...", nargs=-1, required=True, callback=_checked)
-@click.option("--mqtt", is_flag=True, help="Make a user and a password for MQTT, too.")
+@click.option("--mqtt", is_flag=True, help="Also create a user and a password for MQTT.")
 @_folder
 @_secrets
 @as_json
 def add(
     name: str, gateways: tuple[str, ...], mqtt: bool, path: Path, secrets: Path | None, as_json: bool
 ) -> None:
-    """Add a publisher for these gateways. The same command again changes nothing."""
+    """Add a publisher for these gateways. Safe to repeat."""
     kept = secrets or _kept(name)
     made = in_words(lambda: publishers.add(Folder(path), name, gateways, kept, mqtt=mqtt))
     _say(made, kept, "added" if made.changed else "exists already", as_json)
@@ -69,9 +69,9 @@ def add(
 def rotate(name: str, gateways: tuple[str, ...], path: Path, secrets: Path | None, as_json: bool) -> None:
     """Give a publisher new keys.
 
-    With gateways, it may publish for these instead of those that it had.
+    With gateways, it may publish for these instead of the previous ones.
 
-    The old keys are refused from the server's reload on: give the publisher its new ones before.
+    The old keys are refused once the server reloads: give the publisher its new ones first.
     """
     kept = secrets or _kept(name)
     made = in_words(lambda: publishers.rotate(Folder(path), name, gateways, kept))
@@ -83,7 +83,7 @@ def rotate(name: str, gateways: tuple[str, ...], path: Path, secrets: Path | Non
 @_folder
 @as_json
 def remove(name: str, path: Path, as_json: bool) -> None:
-    """Remove a publisher. Its readings that the bus took are delivered."""
+    """Remove a publisher. Readings that it has already published are still delivered."""
     removed = in_words(lambda: publishers.remove(Folder(path), name))
     if as_json:
         print_json({"name": name, "removed": removed})
@@ -97,7 +97,7 @@ def remove(name: str, path: Path, as_json: bool) -> None:
 @_folder
 @as_json
 def list_(path: Path, as_json: bool) -> None:
-    """List publishers. Exit code 1 when the server's folder has a fault."""
+    """List publishers. Exit code 1 if the server's folder is inconsistent."""
     found = in_words(lambda: Folder(path).listed())
     rows = [
         {

@@ -26,9 +26,7 @@ AGAIN_S = 1.0
 
 @click.command()
 @click.option("--check", is_flag=True, help="Show what differs and change nothing.")
-@click.option(
-    "--replicas", metavar="N", help="Servers that keep each stream: 1, or 3 in a cluster.  [default: 1]"
-)
+@click.option("--replicas", metavar="N", help="Copies of each stream: 1, or 3 in a cluster.  [default: 1]")
 @click.option(
     "--partitions",
     metavar="N",
@@ -40,21 +38,21 @@ AGAIN_S = 1.0
 @click.option(
     "--drain-s",
     metavar="SECONDS",
-    help="Time for old readings to leave before partitions change.  [default: 300]",
+    help="Time for the stream to drain before partitions change.  [default: 300]",
 )
 @click.option(
     "--wait-s",
     type=click.FloatRange(0, 86400),
     default=0.0,
-    help="How long to wait for a server that does not answer yet.  [default: 0]",
+    help="Seconds to wait for a server that does not answer yet.  [default: 0]",
 )
 @as_json
 def topology(check: bool, wait_s: float, as_json: bool, **options: str | None) -> None:
-    """Make or update the streams, buckets and consumers. No message is ever deleted.
+    """Create or update the streams, buckets and consumers. Never deletes a message.
 
-    Each option may also be a variable or a file in FERRY_SECRETS_DIR, such as FERRY_REPLICAS. Exit code 0: all is as
-    it should be; 1: something differs (--check), or the server refuses or does not answer; 2: wrong settings;
-    3: refused, because messages would be lost.
+    Each option may also be a variable or a file in FERRY_SECRETS_DIR, such as FERRY_REPLICAS. Exit code 0:
+    nothing differs; 1: something differs (--check), or the server refuses or does not answer; 2: invalid
+    settings; 3: refused because messages would be lost.
     """
     try:
         wanted, settings = TopologySettings.read(options), chosen_settings()
