@@ -18,7 +18,7 @@ from ferry.contract.telemetry import State
 @click.command()
 @as_json
 def status(as_json: bool) -> None:
-    """Show every service, what is waiting, and the state of the clouds. Exit code 1 if a service does not answer."""
+    """Show services, what is waiting, and the clouds. Exit code 1 if a service does not answer."""
 
     async def work(bus: Bus) -> Overview:
         return await seen(bus)

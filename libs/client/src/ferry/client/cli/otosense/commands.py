@@ -154,7 +154,7 @@ def show(sensor_id: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 def forget(sensor_id: str, yes: bool, as_json: bool) -> None:
-    """Delete Ferry's record of a sensor: it is no longer followed or shown.
+    """Delete Ferry's record of a sensor. It is no longer followed or shown.
 
     The cloud keeps it, because its API cannot release a sensor. Its certificate claims it again.
     """
