@@ -1,4 +1,4 @@
-"""Structured logs on stderr: an event with fields, one JSON object a line."""
+"""Structured logs on stderr: an event with fields, one JSON object a line; none repeats without bound."""
 
 import logging
 import sys
@@ -7,6 +7,7 @@ import structlog
 from opentelemetry import trace
 from structlog.typing import EventDict, WrappedLogger
 
+from ferry.runtime.repeats import Repeats
 from ferry.runtime.settings import LogSettings
 
 
@@ -45,10 +46,11 @@ def configure(service: str, settings: LogSettings) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
-    for noisy in ("httpx2", "httpcore2", "uvicorn.access"):
+    for noisy in ("httpx2", "httpcore2", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(noisy).setLevel("WARNING")
     structlog.configure(
         processors=[

@@ -8,8 +8,8 @@ import structlog
 from nats.js import JetStreamContext
 
 from ferry.contract import dead, subjects
+from ferry.contract.ids import is_safe_id
 from ferry.telemetry.dead_letters.address import address_of
-from ferry.telemetry.dead_letters.log import DeadLetterLog
 from ferry.telemetry.stream.delivery import Cause, Delivery
 
 AT_ONCE = 8
@@ -28,7 +28,6 @@ class NatsDeadLetters:
         self._jetstream = jetstream
         self._places = asyncio.Semaphore(AT_ONCE)
         self._refused = 0
-        self._lines = DeadLetterLog()
 
     async def store(self, delivery: Delivery, cause: Cause) -> bool:
         """False where the stream does not confirm it: it may be full."""
@@ -46,7 +45,13 @@ class NatsDeadLetters:
         if self._refused:
             _log.warning("dead_letter.stored_again", refused=self._refused)
             self._refused = 0
-        self._lines.note(cause, gateway, sensor)
+        _log.warning(
+            "dead_letter",
+            reason=cause.reason.value,
+            gateway=gateway if gateway and is_safe_id(gateway) else None,
+            sensor=sensor if sensor and is_safe_id(sensor) else None,
+            http_status=cause.http_status,
+        )
         return True
 
 

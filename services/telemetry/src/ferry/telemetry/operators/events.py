@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 
+import structlog
+
 from ferry.contract.telemetry import CloudPaused, CloudResumed, LaneFailing, LaneRecovered, StreamFilling
 from ferry.runtime.events import Events
 from ferry.telemetry.lanes.health import LaneHealth
@@ -17,6 +19,9 @@ MOST_LANES = 100
 FILLING = 0.8
 FULL_AGAIN = 0.7
 """A stream below this has recovered, and is told of anew."""
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Watch:
@@ -60,6 +65,7 @@ class Watch:
                 event = LaneFailing(
                     gateway=health.gateway, sensor=health.sensor, since=since_ms, detail=detail
                 )
+                _log.warning("lane.failing", gateway=health.gateway, sensor=health.sensor, why=detail)
                 await self._events.emit("lane", "failing", event)
             self._failing[key] = (health, since, told)
         for key in [key for key in self._failing if key not in failing]:
@@ -68,6 +74,7 @@ class Watch:
                 self._lanes_told -= 1
                 failed_ms = round((now - since) * 1000)
                 event_ = LaneRecovered(gateway=health.gateway, sensor=health.sensor, failed_ms=failed_ms)
+                _log.info("lane.recovered", gateway=health.gateway, sensor=health.sensor, after_ms=failed_ms)
                 await self._events.emit("lane", "recovered", event_)
 
     async def _look_at_cloud(self) -> None:
@@ -76,12 +83,14 @@ class Watch:
             self._paused_at = now if self._paused_at is None else self._paused_at
             if not self._pause_told and now - self._paused_at >= PAUSED_S:
                 self._pause_told = True
+                _log.warning("cloud.paused", why=gate.breaker.cause[:200])
                 await self._events.emit(
                     "cloud", "paused", CloudPaused(replica=name, cause=gate.breaker.cause[:200])
                 )
         elif self._paused_at is not None:
             if self._pause_told:
                 paused_ms = round((now - self._paused_at) * 1000)
+                _log.info("cloud.resumed", after_ms=paused_ms)
                 await self._events.emit("cloud", "resumed", CloudResumed(replica=name, paused_ms=paused_ms))
             self._paused_at, self._pause_told = None, False
 
@@ -90,6 +99,7 @@ class Watch:
             if ratio >= FILLING and stream not in self._filling:
                 self._filling.add(stream)
                 event = StreamFilling(stream=stream, ratio=round(ratio, 3))
+                _log.warning("stream.filling", stream=stream, ratio=round(ratio, 3))
                 await self._events.emit("stream", "filling", event)
             elif ratio < FULL_AGAIN:
                 self._filling.discard(stream)
