@@ -153,6 +153,17 @@ async def paused_and_resumed(alice, operator, sandbox, sensor, number):
     await delivered(sandbox, sensor, number)
 
 
+async def watched(alice, operator, sandbox, sensor, number):
+    """A PUT that an operator asked to see."""
+    seen = await operator.subscribe(subjects.watched_puts(GATEWAY, sensor))
+    await operator.publish(subjects.TELEMETRY_WATCH, json.dumps({"gateway": GATEWAY}).encode())
+    await operator.flush()
+    await alice.jetstream().publish(subjects.sensor_series(GATEWAY, sensor), reading(number))
+    assert json.loads((await seen.next_msg(timeout=20)).data)["sensor"] == sensor
+    await seen.unsubscribe()
+    await delivered(sandbox, sensor, number)
+
+
 async def seen_waiting(bus, alice, operator, sandbox, sensor, number):
     """What waits out an outage has its age read from the stream, and is said to be in progress before its ack."""
     await sandbox.fault(match={"path": "*/series", "method": "PUT"}, kind="status", status=503)
@@ -198,7 +209,7 @@ async def credentials_refused(alice, harness, sandbox, sensor):
     events = await harness.subscribe(subjects.event("auth", "credentials", "refused"))
     await sandbox.post("/admin/credentials", {"tenant": "demo", "password": "changed"})
     await sandbox.post("/admin/revoke")
-    await alice.jetstream().publish(subjects.sensor_series(GATEWAY, sensor), reading(4))
+    await alice.jetstream().publish(subjects.sensor_series(GATEWAY, sensor), reading(5))
 
     await events.next_msg(timeout=20)
     await sandbox.post("/admin/credentials", {"tenant": "demo", "password": PASSWORD})
@@ -217,7 +228,8 @@ async def everything_once(suite, bus, sandbox, operator, alice, harness, page_of
     ] == []
     await a_reading_purged_while_it_waits(alice, operator, harness)
     await paused_and_resumed(alice, operator, sandbox, sensor, 1)
-    await seen_waiting(bus, alice, operator, sandbox, sensor, 2)
+    await watched(alice, operator, sandbox, sensor, 2)
+    await seen_waiting(bus, alice, operator, sandbox, sensor, 3)
     assert (await ask(operator, subjects.OTOSENSE_SENSORS_LIST))["items"] == []
     await told_before_a_crash(harness, await claimed_and_connected(operator, sandbox, "0000S111A"))
     await ask(operator, subjects.AUTH_STATE_GET)
@@ -236,7 +248,7 @@ async def everything_once(suite, bus, sandbox, operator, alice, harness, page_of
     file.write_text(file.read_text() + NEW_ACKS)
     await bus.restart()  # auth makes its memory bucket again
     await eventually(lambda: reconnected(alice, operator, harness), what="all connected again")
-    await seen_waiting(bus, alice, operator, sandbox, sensor, 3)
+    await seen_waiting(bus, alice, operator, sandbox, sensor, 4)
     await claimed_and_connected(operator, sandbox, "0000S222B")
     await credentials_refused(alice, harness, sandbox, sensor)
 

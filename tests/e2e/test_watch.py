@@ -38,6 +38,7 @@ async def test_what_passes_is_shown_and_ctrl_c_ends_it(watch, suite, bus, nats_c
     env = bus.env("operator")
     everything = await watch("watch-all", env, "--json")
     one = await watch("watch-one", env, "--json", "--gateway", "elsewhere")
+    sensor = await watch("watch-sensor", env, "--json", "--sensor", "gateway-0-sensor-0")
     number = 0
 
     async def listening():
@@ -60,13 +61,26 @@ async def test_what_passes_is_shown_and_ctrl_c_ends_it(watch, suite, bus, nats_c
         return {"reading", "dead", "event", "delivery"} <= {line["kind"] for line in lines(everything)}
 
     await eventually(all_kinds, within_s=40, what="every kind of line")
+
+    async def its_put():
+        number_sent = await all_kinds()
+        return number_sent and any(
+            line["kind"] == "delivery" and "PUT series, HTTP 200 after" in line["text"]
+            for line in lines(sensor)
+        )
+
+    await eventually(its_put, within_s=40, what="a PUT of the sensor")
+    puts = [line for line in lines(sensor) if line["kind"] == "delivery"]
+    assert {(line["gateway"], line["sensor"]) for line in puts} == {("gateway-0", "gateway-0-sensor-0")}
+    assert '"36.5"' in puts[-1]["body"] or '"on"' in puts[-1]["body"]
+    assert not [line for line in lines(one) if line["kind"] == "delivery"]
     assert any(
         line["text"].startswith("36.5 (time ") for line in lines(everything) if line["kind"] == "reading"
     )
     assert {line["gateway"] for line in lines(one)} == {"elsewhere"}
     assert {line["kind"] for line in lines(one)} >= {"reading"}
     assert "\x1b" not in everything.text() + one.text()
-    for seen in (everything, one):
+    for seen in (everything, one, sensor):
         assert await seen.stop(signal.SIGINT) == 130
         assert "Traceback" not in seen.text()
 
@@ -96,10 +110,10 @@ async def test_who_may_see_nothing_is_told(tmp_path):
     async with a_bus(tmp_path / "bus") as bus:
         env = {
             **bus.env("operator"),
-            "FERRY_NATS__USER": "console",
-            "FERRY_NATS__PASSWORD": password("console"),
+            "FERRY_NATS__USER": "auth",
+            "FERRY_NATS__PASSWORD": password("auth"),
         }
         async with process("watch", [str(FERRY), "watch"], tmp_path, env) as seen:
             assert await seen.child.wait() == 1
-        assert "user 'console' may not subscribe to ferry.v1." in seen.text()
+        assert "user 'auth' may not subscribe to ferry.v1." in seen.text()
         assert "Traceback" not in seen.text()

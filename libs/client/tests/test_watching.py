@@ -11,10 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ferry.client.cli.operations.watch import _print
+from ferry.client.watching.deliveries import Deliveries, watched_put
 from ferry.client.watching.feed import MOST, Feed, Wanted
-from ferry.client.watching.lines import LARGEST, Deliveries, Line, dead_letter, event, published
+from ferry.client.watching.lines import LARGEST, Line, dead_letter, event, published
 from ferry.contract import dead, subjects
 from ferry.contract.telemetry import Failure, Presence
+from ferry.contract.watching import WatchedPut
 
 SERIES = subjects.sensor_series("plant-7", "boiler")
 
@@ -99,6 +101,26 @@ def test_deliveries_are_what_is_new_since_the_last_heartbeat():
     assert told.since(b"[" * 50_000) is None
 
 
+def a_put(**changes):
+    fields = {"gateway": "plant-7", "sensor": "boiler", "kind": "series", "took": 12, "body": "[]", **changes}
+    return WatchedPut.model_validate(fields).model_dump_json().encode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"http_status": 200}, "PUT series, HTTP 200 after 12 ms: []"),
+        ({"detail": "timed out"}, "PUT series, no answer: timed out after 12 ms: []"),
+        ({"http_status": 200, "skipped": 3}, "3 PUTs not shown, then PUT series, HTTP 200 after 12 ms: []"),
+    ],
+)
+def test_a_watched_put_says_how_it_ended(changes, text):
+    line = watched_put(a_put(**changes))
+    assert line
+    assert (line.kind, line.gateway, line.sensor, line.text) == ("delivery", "plant-7", "boiler", text)
+    assert watched_put(b"[" * 50_000) is None
+
+
 def test_forged_heartbeats_of_many_replicas_take_bounded_memory():
     told = Deliveries()
     for number in range(3 * Deliveries.MOST):
@@ -126,7 +148,9 @@ ANY_BODY = st.binary(max_size=60) | st.recursive(
 @example(SERIES, b'{"value":' + b"9" * 5000 + b"}", {})
 @example(SERIES, b'{"value":1e999}', {})
 def test_whatever_passes_is_one_harmless_line(subject, body, headers):
-    for line in (published(subject, body), dead_letter(subject, headers, body), event(subject, body)):
+    put = watched_put(a_put(gateway=subject, detail=str(headers), body=body.decode("utf-8", "replace")))
+    assert put
+    for line in (published(subject, body), dead_letter(subject, headers, body), event(subject, body), put):
         for as_json in (False, True):
             said = printed(line, as_json=as_json)
             assert said.count("\n") == 1
@@ -181,9 +205,13 @@ async def test_only_what_is_asked_for_is_shown(wanted, count):
     "wanted", [Wanted(), Wanted(gateway="g"), Wanted(sensor="s"), Wanted(gateway="g", sensor="s")]
 )
 def test_what_is_subscribed_to_is_what_an_operator_may_hear(wanted):
-    allowed = ("ferry.v1.gateways.", "ferry.v1.dead.", "ferry.v1.events.>", "ferry.v1.telemetry.presence")
+    single = "ferry.v1.telemetry.puts."
+    allowed = (
+        *("ferry.v1.gateways.", "ferry.v1.dead.", "ferry.v1.events.>"),
+        single if wanted.filtered else "ferry.v1.telemetry.presence",
+    )
     assert all(subject.startswith(allowed) for subject in wanted.subjects())
-    assert ("ferry.v1.telemetry.presence" in wanted.subjects()) is not wanted.filtered
+    assert len(wanted.subjects()) == 4
 
 
 def test_a_line_without_an_address_is_shown():

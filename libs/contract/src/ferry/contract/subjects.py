@@ -50,6 +50,7 @@ TELEMETRY_DEAD_GET = f"{PREFIX}.telemetry.dead.get"
 TELEMETRY_DEAD_REPLAY = f"{PREFIX}.telemetry.dead.replay"
 TELEMETRY_DEAD_DISCARD = f"{PREFIX}.telemetry.dead.discard"
 TELEMETRY_PRESENCE = f"{PREFIX}.telemetry.presence"
+TELEMETRY_WATCH = f"{PREFIX}.telemetry.watch"
 
 PUBLISHED = f"{PREFIX}.gateways.>"
 EVENTS = f"{PREFIX}.events.>"
@@ -115,6 +116,11 @@ def event(service: str, noun: str, verb: str) -> str:
 def dead(reason: str, gateway: str | None, sensor: str | None) -> str:
     """Where a dead letter lies: ids that are no safe token are replaced, the headers keep the original."""
     return f"{PREFIX}.dead.{safe_id(reason)}.{_token(gateway)}.{_token(sensor)}"
+
+
+def watched_puts(gateway: str | None, sensor: str | None) -> str:
+    """To subscribe to; None stands for all of them. What a replica publishes to has both tokens."""
+    return f"{PREFIX}.telemetry.puts.{gateway or '*'}.{sensor or '*'}"
 
 
 def _token(text: str | None) -> str:

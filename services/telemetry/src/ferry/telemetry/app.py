@@ -26,6 +26,7 @@ from ferry.telemetry.delivery.at_the_cloud import SensorReader
 from ferry.telemetry.delivery.cloud.client import thingplus
 from ferry.telemetry.delivery.cloud.tokens import BusTokens
 from ferry.telemetry.delivery.cloud.traced import TracedCloud
+from ferry.telemetry.delivery.cloud.watched import WatchedCloud, Watchers
 from ferry.telemetry.delivery.ports import Cloud
 from ferry.telemetry.delivery.series import Traced
 from ferry.telemetry.operators import metrics, per_partition
@@ -67,7 +68,9 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         meter = service.seen.meter
         host = urlsplit(settings.thingplus.url).hostname or ""
         counted = MeasuredCloud(cloud, host, measured(meter))
-        seen = TracedCloud(counted, tracer) if tracer else counted
+        watchers = Watchers(service.nats)
+        watched = WatchedCloud(counted, watchers)
+        seen = TracedCloud(watched, tracer) if tracer else watched
         spans: Traced = Traces(tracer).sending if tracer else nullcontext
         ports = await _ports(service, settings, name, seen, clock, tracer)
         replica = Replica(name, ports, settings.telemetry, spans)
@@ -88,6 +91,8 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         per_partition.observe(meter, lambda: replica.ownership.owned, clock.now_ms)
         replica.in_flight.ages = Ages(meter)
         await _hear(service.nats, replica)
+        await watchers.listen()
+        service.background(watchers.report(), "watchers")
         service.background(fill.watch(), "fill")
         service.background(clock.watch(service.nats), "bus-clock")
         service.background(pauses.watch(), "pauses")

@@ -1,11 +1,13 @@
 """The lines of one watch: what was asked for, in a queue of bounded size whose losses are counted."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import SlowConsumerError
@@ -13,8 +15,10 @@ from nats.errors import SlowConsumerError
 from ferry.client.connection import denial, open_client
 from ferry.client.errors import NotPermittedError
 from ferry.client.settings import NatsSettings
-from ferry.client.watching.lines import Deliveries, Line, dead_letter, event, published
+from ferry.client.watching.deliveries import Deliveries, watched_put
+from ferry.client.watching.lines import Line, dead_letter, event, published
 from ferry.contract import subjects
+from ferry.contract.watching import WATCH_S, WatchRequest
 
 Topic = Literal["readings", "dead", "events", "deliveries"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
@@ -27,7 +31,7 @@ CONNECTED = "connected again: what passed meanwhile was not seen"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Only of this gateway and sensor, where they are named; deliveries are told of all sensors together."""
+    """Only of this gateway and sensor, where they are named. Deliveries are then single PUTs, else counts."""
 
     topics: tuple[Topic, ...] = TOPICS
     gateway: str | None = None
@@ -36,6 +40,12 @@ class Wanted:
     @property
     def filtered(self) -> bool:
         return self.gateway is not None or self.sensor is not None
+
+    @property
+    def deliveries(self) -> str:
+        return (
+            subjects.watched_puts(self.gateway, self.sensor) if self.filtered else subjects.TELEMETRY_PRESENCE
+        )
 
     def takes(self, line: Line) -> bool:
         """An event is known by what it says."""
@@ -53,8 +63,7 @@ class Wanted:
             f"{subjects.PREFIX}.dead.*.{gateway}.{sensor}": "dead",
             subjects.EVENTS: "events",
         }
-        if not self.filtered:
-            found[subjects.TELEMETRY_PRESENCE] = "deliveries"
+        found[self.deliveries] = "deliveries"
         return {subject: topic for subject, topic in found.items() if topic in self.topics}
 
 
@@ -69,7 +78,7 @@ class Feed:
 
     def put(self, topic: Topic, subject: str, headers: dict[str, str] | None, body: bytes) -> None:
         line = self._line(topic, subject, headers, body)
-        if line and (topic == "deliveries" or self._wanted.takes(line)):
+        if line and (not self._wanted.filtered or self._wanted.takes(line)):
             self.note(line)
 
     def note(self, line: Line) -> None:
@@ -97,7 +106,7 @@ class Feed:
             case "events":
                 return event(subject, body)
             case "deliveries":
-                return self._deliveries.since(body)
+                return watched_put(body) if self._wanted.filtered else self._deliveries.since(body)
 
 
 @asynccontextmanager
@@ -107,16 +116,32 @@ async def watching(settings: NatsSettings, wanted: Wanted) -> AsyncIterator[Asyn
     Raises FerryError without a bus, NotPermittedError when nothing of it may be seen.
     """
     feed = Feed(wanted)
-    troubles = _Troubles(settings, feed)
+    troubles = _Troubles(settings, feed, wanted)
+    asking: asyncio.Task[None] | None = None
     client = await open_client(settings, name="ferry-watch", on_error=troubles.note, reconnects=True)
     try:
         for subject, topic in wanted.subjects().items():
             take = _taking(feed, topic)
             await client.subscribe(subject, cb=take, pending_bytes_limit=PENDING_BYTES)
         await client.flush()
+        if wanted.filtered and "deliveries" in wanted.topics:
+            asking = asyncio.create_task(_ask_for_puts(client, wanted))
         yield _lines(client, feed, troubles, len(wanted.subjects()))
     finally:
+        if asking:
+            asking.cancel()
         await client.close()
+
+
+async def _ask_for_puts(client: Client, wanted: Wanted) -> None:
+    """Telemetry reports them for a while after each request, and reports nothing that nobody asked for."""
+    request = WatchRequest(gateway=wanted.gateway, sensor=wanted.sensor)
+    while True:
+        with contextlib.suppress(nats.errors.Error):  # while the bus is away
+            await client.publish(
+                subjects.TELEMETRY_WATCH, request.model_dump_json(exclude_none=True).encode()
+            )
+        await asyncio.sleep(WATCH_S / 3)
 
 
 def _taking(feed: Feed, topic: Topic) -> Callable[[Msg], "asyncio.Future[None]"]:
@@ -129,20 +154,25 @@ def _taking(feed: Feed, topic: Topic) -> Callable[[Msg], "asyncio.Future[None]"]
 class _Troubles:
     """What nats-py reports: rights that are missing, and messages that it had no room for."""
 
-    def __init__(self, settings: NatsSettings, feed: Feed) -> None:
+    def __init__(self, settings: NatsSettings, feed: Feed, wanted: Wanted) -> None:
         self._whom = f"user {settings.user!r}" if settings.user else "this user"
         self._feed = feed
+        self._wanted = wanted
         self.denied: dict[str, NotPermittedError] = {}
+        """By the subject that is not seen."""
 
     def note(self, error: Exception) -> None:
         if isinstance(error, SlowConsumerError):
             self._feed.lost += 1
         found = denial(error)
-        if not found or found.verb != "subscribe" or found.subject in self.denied:
+        if not found:
             return
-        detail = f"{self._whom} may not subscribe to {found.subject}"
-        allow = f'permissions {{ subscribe: {{ allow: [ "{found.subject}" ] }} }}'
-        self.denied[found.subject] = NotPermittedError.saying(
+        unseen = found.subject if found.verb == "subscribe" else self._wanted.deliveries.lower()
+        if unseen in self.denied:
+            return
+        detail = f"{self._whom} may not {found.verb} to {found.subject}"
+        allow = f'permissions {{ {found.verb}: {{ allow: [ "{found.subject}" ] }} }}'
+        self.denied[unseen] = NotPermittedError.saying(
             "not permitted", detail=detail, hint=f"the server's configuration must allow it: {allow}"
         )
         self._feed.note(Line("note", f"not shown: {detail}"))

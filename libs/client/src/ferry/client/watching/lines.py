@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from ferry.contract import dead, subjects
-from ferry.contract.telemetry import Presence
 
 Kind = Literal["reading", "status", "dead", "event", "delivery", "note"]
 LARGEST = 4096
@@ -81,50 +78,6 @@ def event(subject: str, body: bytes) -> Line:
     )
     rest = ", ".join(f"{key}: {_short(value)}" for key, value in list(said.items())[:12])
     return Line("event", f"{name}: {rest}" if rest else name, gateway, sensor, subject[:LARGEST], kept, cut)
-
-
-COUNTED = {
-    "delivered": ("delivered", "delivered"),
-    "puts": ("PUT", "PUTs"),
-    "retries": ("retry", "retries"),
-    "dead": ("dead letter", "dead letters"),
-    "expired": ("status expired", "statuses expired"),
-}
-
-
-class Deliveries:
-    """What replicas of telemetry have done since their last heartbeat; so many replicas are followed at most."""
-
-    MOST = 256
-
-    def __init__(self) -> None:
-        self._last: dict[str, Presence] = {}
-
-    def since(self, body: bytes) -> Line | None:
-        """None for a first heartbeat, for one without news, and for what is none."""
-        try:
-            now = Presence.model_validate_json(body)
-        except (ValidationError, RecursionError):
-            return None
-        before = self._last.pop(now.replica, None)
-        if len(self._last) >= self.MOST:
-            self._last.pop(next(iter(self._last)))
-        if not now.leaving:
-            self._last[now.replica] = now
-        return _difference(before, now) if before else None
-
-
-def _difference(before: Presence, now: Presence) -> Line | None:
-    changes = [
-        f"{change} {one if change == 1 else more}"
-        for name, (one, more) in COUNTED.items()
-        if (change := getattr(now, name) - getattr(before, name)) > 0
-    ]
-    if now.breaker != before.breaker:
-        cause = f" ({now.breaker_cause})" if now.breaker_cause else ""
-        changes.append(f"circuit breaker {now.breaker.replace('_', ' ')}{cause}")
-    changes += [one.what for one in now.failures if one not in before.failures]
-    return Line("delivery", f"{now.replica}: {', '.join(changes)}"[:LARGEST]) if changes else None
 
 
 def _told(body: bytes) -> str:

@@ -38,13 +38,11 @@ def watch(
 
     Readings, statuses, dead letters, events and deliveries.
 
-    Deliveries are what each replica of telemetry has sent since its last heartbeat, for all sensors together; they are
-    not shown with --gateway or --sensor. With --json each line is a JSON object.
+    With --gateway or --sensor, deliveries are their PUTs to Thing+, each with its answer; without, what each replica of
+    telemetry has sent since its last heartbeat. With --json each line is a JSON object.
     """
     topics = cast("tuple[Topic, ...]", only) or TOPICS
     wanted = Wanted(topics, gateway, sensor)
-    if not wanted.subjects():
-        raise click.UsageError("deliveries are of all sensors together: leave out --gateway and --sensor")
     settings = in_words(chosen_settings)
     in_words(lambda: asyncio.run(_show(settings, wanted, for_s, as_json)))
 
