@@ -18,8 +18,8 @@ COPY examples/ examples/
 RUN site="$(/opt/ferry/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
     case "${SERVICE}" in \
       sandbox) ours="services/sandbox" ;; \
-      client) ours="libs/contract libs/client" ;; \
-      *) ours="libs/contract libs/runtime libs/clouds services/${SERVICE}" ;; \
+      client) ours="libs/contract libs/bus libs/client" ;; \
+      *) ours="libs/contract libs/bus libs/runtime libs/clouds services/${SERVICE}" ;; \
     esac; \
     for part in $ours; do cp -r "$part/src/." "$site/" || exit 1; done; \
     /opt/ferry/bin/python -m compileall -q "$site/ferry"; \

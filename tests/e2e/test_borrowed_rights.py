@@ -11,8 +11,8 @@ import nats.errors
 import pytest
 import pytest_asyncio
 
+from ferry.bus.client import TolerantClient
 from ferry.contract import subjects
-from ferry.runtime.direct import TolerantClient
 from harness.bus import bus as a_bus
 from harness.nats_config import HARNESS, LOOPBACK, password
 from harness.processes import eventually

@@ -11,6 +11,24 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 AUTHORITY = x509.BasicConstraints(ca=True, path_length=0)
+
+
+def _usage(*, ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+CERT_SIGN, DIGITAL_SIGNATURE = _usage(ca=True), _usage(ca=False)
+"""Since Python 3.13 an authority must have it, and a leaf its authority's key identifier."""
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
@@ -45,14 +63,21 @@ def self_signed(common_name: str, days: int = 365) -> str:
     return _certificate(name, name, key("ec"), key("ec"), days)
 
 
-def write_server(folder: Path, address: str) -> None:
-    """`ca.crt`, and `tls.crt` and `tls.key` of a server at an IP address, as PEM files."""
+def write_server(folder: Path, address: str, *, identified: bool = True) -> None:
+    """`ca.crt`, and `tls.crt` and `tls.key` of a server at an IP address, as PEM files.
+
+    Without `identified` they have no key identifiers, as certificates of many a hand-made authority.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     authority, issuer = _name("Bus CA"), ec.generate_private_key(ec.SECP256R1())
     names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
     own = ec.generate_private_key(ec.SECP256R1())
-    (folder / "ca.crt").write_text(_certificate(authority, authority, issuer, issuer, 3650, AUTHORITY))
-    (folder / "tls.crt").write_text(_certificate(_name("nats"), authority, own, issuer, 365, names))
+    (folder / "ca.crt").write_text(
+        _certificate(authority, authority, issuer, issuer, 3650, AUTHORITY, identified)
+    )
+    (folder / "tls.crt").write_text(
+        _certificate(_name("nats"), authority, own, issuer, 365, names, identified)
+    )
     (folder / "tls.key").write_bytes(
         own.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -71,6 +96,7 @@ def _certificate(
     signer: Key,
     days: int,
     extension: x509.ExtensionType | None = None,
+    identified: bool = True,
 ) -> str:
     now = datetime.now(UTC)
     builder = (
@@ -82,8 +108,14 @@ def _certificate(
         .not_valid_before(now - timedelta(days=30))
         .not_valid_after(now + timedelta(days=days))
     )
+    if identified:
+        own_id = x509.SubjectKeyIdentifier.from_public_key(own.public_key())
+        signer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+        builder = builder.add_extension(own_id, critical=False).add_extension(signer_id, critical=False)
     if extension is not None:
-        builder = builder.add_extension(extension, critical=extension is AUTHORITY)
+        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+    if isinstance(extension, x509.BasicConstraints) and extension.ca:
+        builder = builder.add_extension(CERT_SIGN, critical=True)
     made = builder.sign(signer, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.PEM).decode()
 

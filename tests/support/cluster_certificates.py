@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+from certificates import CERT_SIGN
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,6 +31,7 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test-cluster")])
         extension = x509.BasicConstraints(ca=True, path_length=0)
         made = self._builder(self._name, self._key).add_extension(extension, critical=True)
+        made = made.add_extension(CERT_SIGN, critical=True)
         self._write("ca", made)
 
     def key(self, name: str) -> ec.EllipticCurvePrivateKey:
@@ -51,6 +53,8 @@ class Authority:
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
+        own_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        signer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -59,6 +63,8 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
             .not_valid_after(now + timedelta(days=2))
+            .add_extension(own_id, critical=False)
+            .add_extension(signer_id, critical=False)
         )
 
     def _write(self, name: str, made: x509.CertificateBuilder) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+# the child replaces itself by a shell at once, so that other threads do not matter (Python 3.12 and newer warn)
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of forkpty:DeprecationWarning")
+
 BIN = Path(sys.executable).parent
 CASES = [
     ("ferry doct", "ferry doctor"),

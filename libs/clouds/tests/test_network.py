@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from certificates import write_server
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from ferry.clouds.errors import UnreachableError
 from ferry.clouds.http import CloudHttp
 from ferry.clouds.network.errors import NetworkSettingError
+from ferry.clouds.network.failures import texts_of, why_no_answer
 from ferry.clouds.network.way import read_network
 from harness.processes import free_port
 from harness.tiny_http import answer
@@ -220,3 +222,26 @@ async def test_names_ports_and_proxies_that_are_not_there():
     assert "connection refused" in await words(f"http://127.0.0.1:{dead}")
     said = await words("https://cloud.invalid", HTTPS_PROXY=f"http://user:c4nary@127.0.0.1:{dead}")
     assert said.endswith(f"connection refused, through the proxy 127.0.0.1:{dead} (HTTPS_PROXY)")
+
+
+async def handshake(port, ca):
+    """As Python's default context verifies since 3.13."""
+    context = ssl.create_default_context(cafile=str(ca))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    writer.close()
+
+
+async def test_a_certificate_without_key_identifiers_is_described_as_such(tmp_path):
+    for name in ("with", "without"):
+        write_server(tmp_path / name, "127.0.0.1", identified=name == "with")
+    async with secure(tmp_path / "with" / "tls.crt", tmp_path / "with" / "tls.key") as port:
+        await handshake(port, tmp_path / "with" / "ca.crt")
+    ca = tmp_path / "without" / "ca.crt"
+    async with secure(tmp_path / "without" / "tls.crt", tmp_path / "without" / "tls.key") as port:
+        with pytest.raises(ssl.SSLCertVerificationError) as refused:
+            await handshake(port, ca)
+        assert "RFC 5280" in why_no_answer(texts_of(refused.value))
+        url = f"https://127.0.0.1:{port}"
+        if sys.version_info >= (3, 13):
+            assert "RFC 5280" in await words(url, SSL_CERT_FILE=str(ca))

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 from structlog.testing import capture_logs
 
+from ferry.bus.client import TolerantClient
 from ferry.contract.problems import ProblemError
-from ferry.runtime.direct import TolerantClient
 from ferry.runtime.requests import ask
 from ferry.runtime.service import Service, running
 from ferry.runtime.settings import HealthSettings, NatsSettings, RuntimeSettings

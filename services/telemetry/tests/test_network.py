@@ -5,6 +5,7 @@ import datetime as dt
 import ssl
 
 import pytest
+from certificates import CERT_SIGN, DIGITAL_SIGNATURE
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -79,6 +80,11 @@ def issued(folder, name, issuer=None, issuer_key=None):
         .not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key((issuer_key or key).public_key()), critical=False
+        )
+        .add_extension(CERT_SIGN if issuer is None else DIGITAL_SIGNATURE, critical=True)
         .sign(issuer_key or key, hashes.SHA256())
     )  # fmt: skip
     (folder / f"{name}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))

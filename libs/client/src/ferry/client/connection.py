@@ -9,8 +9,9 @@ from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 
+from ferry.bus.client import TolerantClient
+from ferry.bus.tls import certificate_hint
 from ferry.client.errors import (
     CredentialsRefusedError,
     FerryError,
@@ -95,33 +96,6 @@ def denial(error: Exception) -> Denial | None:
     )
 
 
-class TolerantClient(Client):
-    """nats-py's client, whose reader survives every message that the server passes on.
-
-    nats-py 2.16 decodes subjects and status headers as UTF-8 in its read loop, the server checks neither, and one
-    message that fails there ends the loop: a publisher could blind every listener.
-    """
-
-    def _build_message(
-        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
-    ) -> Msg:
-        return self.msg_class(
-            subject=subject.decode(errors="replace"),
-            reply=reply.decode(errors="replace"),
-            data=data,
-            headers=headers,
-            _client=self,
-            _sid=sid,
-        )
-
-    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
-        """None for headers that cannot be read."""
-        try:
-            return await super()._process_headers(headers)
-        except (ValueError, LookupError):
-            return None
-
-
 async def open_client(
     settings: NatsSettings,
     *,
@@ -136,7 +110,7 @@ async def open_client(
     Raises SettingsError, CredentialsRefusedError or NotConnectedError, within a few seconds.
     """
     seen: list[Exception] = []
-    client = TolerantClient()
+    client = TolerantClient(undecodable="replace")
 
     async def note(error: Exception) -> None:
         seen.append(error)
@@ -164,7 +138,7 @@ async def open_client(
             await client.connect(**options)
     except Exception as error:  # noqa: BLE001 - nkeys, ssl and nats-py each have their own
         await _discard(client)
-        raise _explained(settings, [*seen, error]) from None
+        raise explained(settings, [*seen, error]) from None
     except asyncio.CancelledError:
         await _discard(client)
         raise
@@ -182,7 +156,7 @@ async def _discard(client: Client) -> None:
         await client.close()
 
 
-def _explained(settings: NatsSettings, seen: list[Exception]) -> FerryError:
+def explained(settings: NatsSettings, seen: list[Exception]) -> FerryError:
     """The first cause that says most; the last error is often only that no server is left."""
     where = settings.shown_url
     for error in seen:
@@ -197,7 +171,8 @@ def _explained(settings: NatsSettings, seen: list[Exception]) -> FerryError:
             return NotConnectedError.saying(
                 f"no TLS with NATS at {where}",
                 detail=getattr(error, "verify_message", None) or error.reason or str(error),
-                hint="FERRY_NATS__TLS_CA_FILE names the certificate of the server's authority",
+                hint=certificate_hint(error)
+                or "FERRY_NATS__TLS_CA_FILE names the certificate of the server's authority",
             )
         if "invalid connect url" in str(error) or "hostname in connect url" in str(error):
             return SettingsError.saying(f"{where!r} is no server's URL", hint=f"such as {NatsSettings().url}")

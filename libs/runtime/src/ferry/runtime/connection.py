@@ -9,6 +9,7 @@ from faststream.nats.opentelemetry import NatsTelemetryMiddleware
 from faststream.nats.security import NatsCredentials, NatsNKey, NatsSecurity, NatsUserPassword
 from nats.aio.client import Client
 
+from ferry.bus.tls import certificate_hint
 from ferry.runtime.direct import DirectClient
 from ferry.runtime.observability import Observability
 from ferry.runtime.settings import NatsSettings
@@ -21,7 +22,9 @@ DRAIN_S = 5
 
 async def _on_error(error: Exception) -> None:
     # A denied permission looks like a time-out to who asked: this line is where it can be seen.
-    _log.warning("nats.error", error=type(error).__name__, detail=str(error)[:300])
+    hint = certificate_hint(error)
+    more = {"hint": hint} if hint else {}
+    _log.warning("nats.error", error=type(error).__name__, detail=str(error)[:300], **more)
 
 
 async def _on_disconnect() -> None:

@@ -13,6 +13,8 @@ from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, OutboundBufferLimitError
 from nats.protocol.parser import Parser
 
+from ferry.bus.client import TolerantClient
+
 CRLF = b"\r\n"
 VERSION = b"NATS/1.0"
 """What a header block begins with; a status follows in the same line."""
@@ -21,35 +23,6 @@ Receive = Callable[[bytes, bytes, bytes, dict[str, str] | None], None]
 """Takes the subject, the reply subject, the body and the headers of a message, as the server sent them."""
 
 _log = structlog.get_logger(__name__)
-
-
-class TolerantClient(Client):
-    """nats-py's client, whose reader survives every message that the server passes on.
-
-    nats-py 2.16 decodes subjects and inline status headers as UTF-8 in its read loop. The server checks neither, and
-    one message that fails there ends the loop: the client hears nothing more until its pings go unanswered.
-    """
-
-    def _build_message(
-        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
-    ) -> Msg:
-        """A byte that is not UTF-8 becomes a surrogate, as file names do in Python (PEP 383)."""
-        return self.msg_class(
-            subject=subject.decode(errors="surrogateescape"),
-            reply=reply.decode(errors="surrogateescape"),
-            data=data,
-            headers=headers,
-            _client=self,
-            _sid=sid,
-        )
-
-    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
-        """None for headers that cannot be read: the message comes without them."""
-        try:
-            return await super()._process_headers(headers)
-        except (ValueError, LookupError) as error:
-            _log.warning("nats.headers_unreadable", error=type(error).__name__)
-            return None
 
 
 class DirectClient(TolerantClient):

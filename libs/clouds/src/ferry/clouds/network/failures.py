@@ -15,6 +15,10 @@ _WORDS = tuple(
         (r"not yet valid|NotValidYet", "the certificate is not valid yet: is the clock right?"),
         (r"revoked", "the certificate was revoked"),
         (r"unable to get (local )?issuer|UnknownIssuer", "the certificate's authority is not trusted"),
+        (
+            r"key identifier|key usage|basic constraints",
+            "the certificate lacks what RFC 5280 requires, key identifiers or key usage: issue it again",
+        ),
         (r"certificate verify failed|invalid peer certificate", "the certificate is not valid"),
         (
             r"wrong version number|record layer|InvalidContentType|corrupt message",

@@ -1,0 +1,1 @@
+"""The NATS client that Ferry's services and the publisher's library share."""
