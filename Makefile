@@ -1,6 +1,8 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-BIN := .venv/bin
+# `make test PYTHON=python3.14` has an environment of its own, .venv-python3.14
+VENV := $(if $(filter file,$(origin PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
 PACKAGES := $(wildcard libs/* services/*)
 EDITABLES := $(foreach p,$(PACKAGES),-e $(p))
 .DEFAULT_GOAL := help
@@ -10,16 +12,16 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 .PHONY: env
-env: .venv/.ready ## make .venv from the pinned and hashed requirements
+env: $(VENV)/.ready ## make .venv from the pinned and hashed requirements; PYTHON=python3.14: another, .venv-python3.14
 
-.venv/.ready: requirements/bootstrap.txt requirements/dev.txt $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+$(VENV)/.ready: requirements/bootstrap.txt requirements/dev.txt $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(EDITABLES)
 	@touch $@
 
-.venv-tools/.ready: requirements/bootstrap.txt requirements/tools.txt .venv/.ready
+.venv-tools/.ready: requirements/bootstrap.txt requirements/tools.txt $(VENV)/.ready
 	@test -x .venv-tools/bin/python || $(PYTHON) -m venv --without-pip .venv-tools
 	@$(BIN)/uv pip install --quiet --python .venv-tools/bin/python --require-hashes -r requirements/tools.txt
 	@touch $@
@@ -48,8 +50,10 @@ check-deploy: env .venv-tools/.ready ## yamllint, hadolint, checkov over the ren
 
 .PHONY: test
 test: env ## every test, on real nats-servers: three at a time, then those that measure
-	$(BIN)/pytest -m "not alone" -n 3 --dist loadfile
-	$(BIN)/pytest -m alone
+	@status=0; \
+	$(BIN)/pytest -m "not alone" -n 3 --dist loadfile || status=$$?; \
+	$(BIN)/pytest -m alone || status=$$?; \
+	exit $$status
 
 .PHONY: demo
 demo: env ## everything here, with real readings; DEMO_SECONDS=20 ends by itself
@@ -128,4 +132,4 @@ lock: env ## compile requirements/ anew (add UPGRADE=1 to take newer versions)
 
 .PHONY: clean
 clean: ## remove what make made
-	rm -rf .venv .venv-tools .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
