@@ -34,8 +34,11 @@ Start = Callable[[str, str, int], tuple[list[str], dict[str, str]]]
 GATEWAYS = 20
 
 
-async def lay(client: Client, per_put: int, readings: int) -> None:
-    """Each sensor gets `per_put` readings as messages of one: a lane's waiting ones become one PUT."""
+async def lay(client: Client, per_put: int, readings: int, *, traced: bool = False) -> None:
+    """Each sensor gets `per_put` readings as messages of one: a lane's waiting ones become one PUT.
+
+    `traced`: each has a publisher's trace, one in a hundred of them sampled.
+    """
     bucket = await client.jetstream().key_value(topology.REGISTRY.name)
     sensors = readings // per_put
     for number in range(GATEWAYS):
@@ -48,7 +51,10 @@ async def lay(client: Client, per_put: int, readings: int) -> None:
         subject = subjects.sensor_series(gateway, sensor)
         for point in range(per_put):
             moment = 1_700_000_000_000 + index * 1000 + point
-            await jetstream.publish_async(subject, b'{"value":"36.5","time":%d}' % moment)
+            trace = f"00-{moment:032x}-00000000000000ff-0{int(index % 100 == 0)}"
+            headers = {"traceparent": trace} if traced else None
+            body = b'{"value":"36.5","time":%d}' % moment
+            await jetstream.publish_async(subject, body, headers=headers)
     await jetstream.publish_async_completed()
 
 
@@ -84,12 +90,13 @@ class Place:
     client: Client
     cloud: str
     folder: Path
+    traced: bool = False
 
 
 async def measure(place: Place, start: Start, per_put: int, readings: int) -> float:
     """Processor seconds from start to the last reading."""
     jetstream = place.client.jetstream()
-    await lay(place.client, per_put, readings)
+    await lay(place.client, per_put, readings, traced=place.traced)
     before = await puts_of(place.cloud)
     command, env = start(place.bus_url, place.cloud, per_put)
     async with process(start.__name__, command, place.folder, env) as running:

@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, ParentBasedTraceIdRatio
 from opentelemetry.trace import Tracer
 
 from ferry.runtime.settings import OtlpSettings
@@ -23,7 +23,10 @@ FLUSH_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Observability:
+    """`decided` samples every trace that is begun with it: for who has decided already which to begin."""
+
     tracers: TracerProvider
+    decided: TracerProvider
     meters: MeterProvider
 
     @property
@@ -39,22 +42,25 @@ class Observability:
 async def observe(service: str, settings: OtlpSettings) -> AsyncIterator[Observability]:
     resource = Resource.create({"service.name": f"ferry-{service}"})
     tracers = TracerProvider(resource=resource, sampler=ParentBasedTraceIdRatio(settings.sample_ratio))
+    decided = TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_ON))
     readers: list[MetricReader] = [PrometheusMetricReader(scope_info_enabled=False)]
     if settings.endpoint:
-        readers.append(_export(tracers, settings.endpoint.rstrip("/")))
+        readers.append(_export((tracers, decided), settings.endpoint.rstrip("/")))
     meters = MeterProvider(resource=resource, metric_readers=readers)
     try:
-        yield Observability(tracers, meters)
+        yield Observability(tracers, decided, meters)
     finally:
         await _flush(tracers, meters)
 
 
-def _export(tracers: TracerProvider, base: str) -> MetricReader:
+def _export(tracers: tuple[TracerProvider, ...], base: str) -> MetricReader:
     """Sends spans and metrics to the collector at `base`. Its modules are loaded here: a tenth of a start's time."""
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
-    tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces", timeout=FLUSH_S)))
+    spans = BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces", timeout=FLUSH_S))
+    for one in tracers:
+        one.add_span_processor(spans)
     return PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics", timeout=FLUSH_S))
 
 

@@ -71,7 +71,8 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         watchers = Watchers(service.nats)
         watched = WatchedCloud(counted, watchers)
         seen = TracedCloud(watched, tracer) if tracer else watched
-        spans: Traced = Traces(tracer).sending if tracer else nullcontext
+        traces = Traces(service.seen.decided.get_tracer("ferry"), settings.otlp.sample_ratio)
+        spans: Traced = traces.sending if tracer else nullcontext
         ports = await _ports(service, settings, name, seen, clock, tracer)
         replica = Replica(name, ports, settings.telemetry, spans)
         partitions = await ports.consumers.partitions()
@@ -82,7 +83,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
             *(service.jetstream, ports.consumers, replica.replicas, replica.observer, partitions, pauses),
             now_ms=clock.now_ms,
         )
-        letters = DeadLetters(service.jetstream, Traces(tracer).replaying if tracer else nullcontext)
+        letters = DeadLetters(service.jetstream, traces.replaying if tracer else nullcontext)
         sensors = SensorReader(seen, ports.tokens)
         handlers.serve(service, state, letters, DeadLetterCounts(service.nats, letters), pauses, sensors)
         fill = Fill(service.jetstream)

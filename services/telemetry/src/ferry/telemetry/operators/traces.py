@@ -3,8 +3,9 @@
 A publisher's `tracestate` and baggage are left alone: they are unbounded, and go on to nobody.
 """
 
+import random
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -18,26 +19,37 @@ from ferry.telemetry.stream.in_flight import DeadLetterStream
 MOST_TRACES = 32
 """Publishers' traces that one request has a span in; their readings were sent in one array."""
 
+SAMPLED = frozenset("13579bdf")
+"""How the flags of a sampled trace end, in hex; what does not is not read further."""
+
+UNTRACED = nullcontext()
 _W3C = TraceContextTextMapPropagator()
 
 
 class Traces:
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Tracer, ratio: float) -> None:
+        """`tracer` samples every trace that it begins: how often that is, `ratio` says, without the price of a span."""
         self._tracer = tracer
+        self._ratio = ratio
 
-    @contextmanager
-    def sending(self, deliveries: Iterable[Delivery]) -> Iterator[None]:
+    def sending(self, deliveries: Iterable[Delivery]) -> AbstractContextManager[None]:
         """A span around the requests for them. Sent together they share the first sampled trace's span.
 
-        Each other trace has a span of its own, linked to the shared one.
+        Each other trace has a span of its own, linked to the shared one. Readings of nobody's trace begin one now and
+        then. Where nothing is sampled no span is current, and the requests have none either.
         """
         together = list(deliveries)
-        published = _published(together)
+        published = _sampled(together)
+        if published is None or not (published or random.random() < self._ratio):  # noqa: S311 - no secret
+            return UNTRACED
+        return self._span(together, published)
+
+    @contextmanager
+    def _span(self, together: list[Delivery], published: list[SpanContext]) -> Iterator[None]:
         first, others = (published[0] if published else None), published[1:]
-        name = f"process {together[0].subject.rpartition('.')[2]}" if together else "process"
-        links = [Link(other) for other in others]
+        name = f"process {together[0].subject.rpartition('.')[2]}"
         with self._tracer.start_as_current_span(
-            name, context=_within(first), kind=SpanKind.CONSUMER, links=links
+            name, _within(first), kind=SpanKind.CONSUMER, links=[Link(other) for other in others]
         ) as span:
             span.set_attributes({"messaging.system": "nats", "messaging.batch.message_count": len(together)})
             shared = [Link(span.get_span_context())]
@@ -85,13 +97,16 @@ def sampled_traceparent() -> str | None:
     return _text(context) if context.is_valid and context.trace_flags.sampled else None
 
 
-def _published(deliveries: list[Delivery]) -> list[SpanContext]:
-    """The distinct traces that they were published in, sampled ones first."""
-    found = [context for delivery in deliveries if (context := _context_of(delivery.headers))]
-    if len(found) > 1:
-        distinct = {(context.trace_id, context.span_id): context for context in found}
-        found = sorted(distinct.values(), key=lambda context: not context.trace_flags.sampled)
-    return found
+def _sampled(deliveries: list[Delivery]) -> list[SpanContext] | None:
+    """The distinct sampled traces that they were published in; None where all that there are, are not sampled."""
+    given = [one.headers[TRACEPARENT] for one in deliveries if one.headers and TRACEPARENT in one.headers]
+    if not given:
+        return []
+    found = {}
+    for text in given:
+        if str(text)[-1:] in SAMPLED and (context := _context_of({TRACEPARENT: text})):
+            found[context.trace_id, context.span_id] = context
+    return list(found.values()) or None
 
 
 def _context_of(headers: Mapping[str, object] | None) -> SpanContext | None:
