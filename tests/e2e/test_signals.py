@@ -150,6 +150,8 @@ def table(exposed):
         "What `/metrics` of each service has, and OTLP where `FERRY_OTLP__ENDPOINT` is set (there with dots).",
         "Written by `FERRY_WRITE_DOCS=1 .venv/bin/pytest tests/e2e/test_signals.py` from running services. `process_*`",
         "and `python_*` are the Prometheus client's own. No label is ever a sensor or a gateway.",
+        "By OTLP `http.client.request.duration` has exemplars: the traces of sampled requests. `/metrics` has none,",
+        "for the SDK's Prometheus exporter (0.66b2) writes none.",
         "",
         "| metric | kind | labels | of | what it is |",
         "|---|---|---|---|---|",

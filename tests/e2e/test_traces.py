@@ -95,6 +95,8 @@ async def test_readings_sent_in_one_array_are_in_each_publishers_trace(
     (other,) = of(collected, second)
     assert [link.span_id for link in other.links] == [together.span_id]
     assert other.parent_span_id.hex() == "b7ad6b7169203331"
+    assert collected.exemplars["http.client.request.duration"] <= {first, second}
+    assert first in collected.exemplars["http.client.request.duration"]
     assert all("Bearer" not in str(span) for span in collected.spans)
 
 
