@@ -74,7 +74,7 @@ async def test_an_interrupt_leaves_no_traceback(suite, sandbox, tmp_path):
     run = await applying.interrupted_at(ENTITIES // 4)
     assert run.child.returncode not in {0, None}
     assert "Traceback" not in run.text()
-    assert "the same command goes on from here" in run.text()
+    assert "run the same command again to continue" in run.text()
     assert (await applying.to_the_end())["failed"] == []
     assert_each_once(await applying.there())
 
@@ -243,7 +243,7 @@ async def test_what_was_deleted_at_the_portal_is_said_planned_and_registered_aga
     [
         (b"gateways: [", ":2:1: not YAML"),
         (b"\xff\xfe\x00", ":1:1: the file is UTF-16"),
-        (b"gateways: 2026-99-99", ":1:11: gateways: a list is wanted"),
+        (b"gateways: 2026-99-99", ":1:11: gateways: a list is expected"),
         (b"- 1", ":1:1: a fleet file is a mapping"),
         (b"gateways: [{name: G, sensor: []}]", ":1:22: a gateway has no key sensor"),
         (b"gateways: [{name: G, count: 3}]", "{n}"),

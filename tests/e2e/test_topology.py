@@ -144,9 +144,9 @@ async def test_what_would_lose_messages_is_refused_before_anything_is_touched(bu
     dead = (await jetstream.stream_info("FERRY_DEAD")).config
     await jetstream.update_stream(replace(dead, max_age=0, max_bytes=dead.max_bytes + 1))
     await jetstream.publish("ferry.v1.dead.refused.g.s", BODY)
-    with pytest.raises(RefusedError, match="more than the new max_bytes: let it be worked off first"):
+    with pytest.raises(RefusedError, match="more than the new max_bytes: let it drain first"):
         await migrate(bus, readings_max_bytes=topology.MAX_BODY)
-    with pytest.raises(RefusedError, match="FERRY_DEAD: a shorter max_age deletes what is older"):
+    with pytest.raises(RefusedError, match="FERRY_DEAD: a shorter max_age deletes older messages"):
         await migrate(bus)
     assert (await jetstream.stream_info("FERRY_DEAD")).config.max_bytes == dead.max_bytes + 1
     assert (await jetstream.stream_info(READINGS)).state.messages == 4
@@ -159,7 +159,7 @@ async def test_what_a_stream_can_never_become_is_refused_with_what_to_do(bus, na
     await jetstream.delete_stream(name)
     await jetstream.add_stream(replace(config, storage=StorageType.MEMORY))
     with pytest.raises(
-        RefusedError, match=f"{name}: storage of a stream cannot be changed.*remove it by hand"
+        RefusedError, match=f"{name}: storage of a stream cannot be changed.*delete it by hand"
     ):
         await migrate(bus)
 
@@ -172,7 +172,7 @@ async def test_partitions_stay_when_what_lies_there_is_not_worked_off(bus, nats_
     await publisher.jetstream().publish(SUBJECT, BODY)
     jetstream = nats_client.jetstream()
     before = await jetstream.stream_info(READINGS)
-    with pytest.raises(RefusedError, match=r"1 messages were not worked off within 0.3 s"):
+    with pytest.raises(RefusedError, match=r"1 messages were not drained within 0.3 s"):
         await migrate(bus, partitions=8, drain_s=0.3)
     job = await start(bus, FERRY_PARTITIONS="8")
     await eventually(lambda: is_closed(jetstream), what="a stream closed to publishers")

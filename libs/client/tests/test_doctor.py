@@ -190,7 +190,7 @@ async def test_a_clock_far_away_is_wrong(moment):
     ("allow", "words"),
     [
         (["ferry.v1.>", "$SRV.>"], "may see the state"),
-        (["ferry.v1.gateways.a.>"], "may do none of an operator's work"),
+        (["ferry.v1.gateways.a.>"], "has none of an operator's permissions"),
         ([], "may do none"),
     ],
 )

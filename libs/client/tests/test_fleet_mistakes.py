@@ -67,7 +67,7 @@ def on_one(sensor):
         ("gateways: [{name: }]", "1:19", "name: is empty: write a text"),
         ("gateways: [{name: ~}]", "1:19", "name: is empty: write a text"),
         ("gateways: [{name: ''}]", "1:19", "name: is empty"),
-        ("gateways: [{name: [a]}]", "1:19", "a text is wanted here, not a list"),
+        ("gateways: [{name: [a]}]", "1:19", "a text is expected here, not a list"),
         (f"gateways: [{{name: {'x' * 257}}}]", "1:19", "has 257 characters"),
         ('gateways: [{name: G, reportInterval: "60000"}]', "1:38", "write it without quotes, 60000"),
         ("gateways: [{name: G, reportInterval: 60}]", "1:38", "ms from 60000 (a minute)"),
@@ -77,8 +77,8 @@ def on_one(sensor):
         ("gateways: [{name: 'G {n}', count: yes}]", "1:35", "not yes"),
         ("gateways: [{name: 'G {n}', count: 0}]", "1:35", "from 1 to 100000"),
         ("gateways: [{name: G, count: 3}]", "1:19", "put {n} where the number belongs"),
-        ("gateways: [{name: !!binary aGk=}]", "1:19", "leave !!binary out"),
-        ("gateways: [{name: !env HOME}]", "1:19", "leave !env out"),
+        ("gateways: [{name: !!binary aGk=}]", "1:19", "remove !!binary"),
+        ("gateways: [{name: !env HOME}]", "1:19", "remove !env"),
         # the document
         ("gateways:\n\t- name: G", "2:1", "a tab: YAML indents by spaces"),
         ("gateways:\n  - name: G\n\t  model: '52'", "3:1", "a tab"),
@@ -87,7 +87,7 @@ def on_one(sensor):
         ("# only a comment\n", "1:1", "the file is empty"),
         ("---\n", "1:1", "the file is empty"),
         ("gateways:", "1:10", "write [] for none"),
-        ("gateways: {}", "1:11", "a list is wanted"),
+        ("gateways: {}", "1:11", "a list is expected"),
         ("- name: G", "1:1", "begins with `gateways:`"),
         ("gateways: [G]", "1:12", "a gateway is a mapping"),
         ("gateways: []\n---\ngateways: []", "2:1", "a second document"),
@@ -184,7 +184,7 @@ def test_aliases_that_stand_for_more_than_any_memory_has_are_refused(tmp_path):
     text = "x-0: &a0 [1,1,1,1,1,1,1,1,1,1]\n"
     for level in range(1, 30):
         text += f"x-{level}: &a{level} [{','.join([f'*a{level - 1}'] * 10)}]\n"
-    assert "stand for too much" in mistakes(tmp_path, text + "gateways: *a29\n")[0]
+    assert "expand to too much" in mistakes(tmp_path, text + "gateways: *a29\n")[0]
 
 
 def test_patterns_that_stand_for_more_than_any_memory_has_are_refused(tmp_path):

@@ -48,7 +48,7 @@ def test_a_site_is_found_by_name_or_id(tmp_path, text, sites):
         ("sites: [{id: '1', name: Seattle}]\ngateways: [{name: a}]", "1:9", "is called 'Busan'"),
         ("gateways: [{name: a, site: Buson}]", "1:28", "did you mean 'Busan'?"),
         ("gateways: [{name: a, site: Twin}]", "1:28", "several sites called 'Twin'"),
-        ("sites: [{id: '1'}, {id: '2'}]\ngateways: [{name: a}]", "2:12", "on which of the file's sites"),
+        ("sites: [{id: '1'}, {id: '2'}]\ngateways: [{name: a}]", "2:12", "name the site of the file"),
         (
             "sites: [{id: '1'}]\ngateways: [{name: a, siteId: '2'}]",
             "2:30",

@@ -175,7 +175,7 @@ async def test_an_error_says_whether_the_reading_may_have_been_stored():
     away = FakeStream()
     async with Ferry(stream=away, timeout_s=0.05) as ferry:
         away.go_away()
-        with pytest.raises(NotConnectedError, match="away") as never_sent:
+        with pytest.raises(NotConnectedError, match="unreachable") as never_sent:
             await ferry.series("g", "s", 1)
         assert not never_sent.value.maybe_stored
     async with Ferry(stream=FakeStream(itertools.repeat("full")), timeout_s=0.05) as ferry:

@@ -207,7 +207,7 @@ async def test_bulk_takes_a_slow_source_as_it_comes():
         ("gateway,sensor,value,time\ng,s,1,1000\ng,s,2,2017-05-25T14:15:34Z\n", None),
         ("\ufeffvalue,sensor,gateway\n1,s,g\n", None),
         ("gateway,sensor,value,time\ng,s,1,yesterday\n", "line 2: time is"),
-        ("gateway,sensor,value,time\ng,s,1,2017-05-25T14:15:34\n", "line 2: a time without a zone"),
+        ("gateway,sensor,value,time\ng,s,1,2017-05-25T14:15:34\n", "line 2: a time needs a time zone"),
         ("gateway,sensor,value,time\ng,s,1,1\ng,s\n", "line 3: it has more or fewer cells"),
         ("gateway,sensor,value,time\ng,s,1,1,1\n", "line 2: it has more or fewer cells"),
         ("gateway,sensor,value\ng,a b,1\n", "line 2: an id has only"),

@@ -66,7 +66,7 @@ async def test_409_for_an_id_that_is_used_elsewhere_says_so(world):
     world.cloud.add(device("somewhere-else", "d", "D"))
     problem = await refused(world)
     assert problem.type.endswith("id-taken")
-    assert "leave the id out" in (problem.hint or "")
+    assert "omit the id" in (problem.hint or "")
     assert KEY not in world.registered
 
 
@@ -74,7 +74,7 @@ async def test_an_id_of_another_account_says_so(world):
     world.cloud.fault = RefusedError(403, "ACCESSGROUP_DENY", "not yours")
     problem = await refused(world)
     assert problem.type.endswith("not-yours")
-    assert "leave the id out" in (problem.hint or "")
+    assert "omit the id" in (problem.hint or "")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Requests to Ferry's services and to NATS itself, for who asks once and wants to hear at once what is wrong."""
+"""Requests to Ferry's services and to NATS itself, with immediate and clear errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -49,9 +49,13 @@ class Bus:
             return read_answer(answered.data, answered.headers, answer)
         except ValidationError as error:
             detail = ProblemError.invalid(error).problem.detail
-            hint = "are the service and this command of one version? `ferry doctor` shows both"
+            hint = "do the service and this command have the same version? `ferry doctor` shows both"
             raise ProblemError.of(
-                "bad-answer", 502, f"{subject} answered what is not in the contract", detail=detail, hint=hint
+                "bad-answer",
+                502,
+                f"{subject} sent an answer that does not follow the contract",
+                detail=detail,
+                hint=hint,
             ) from None
 
     async def request(self, subject: str, body: bytes = b"", *, timeout_s: float) -> Msg:
@@ -63,7 +67,7 @@ class Bus:
         except (TimeoutError, nats.errors.TimeoutError):
             raise no_answer(subject, timeout_s) from None
         except nats.errors.MaxPayloadError:
-            raise ProblemError.of("too-large", 413, "the request is larger than the server takes") from None
+            raise ProblemError.of("too-large", 413, "the request is larger than the server accepts") from None
         except nats.errors.Error as error:
             raise _lost(str(error)) from None
 

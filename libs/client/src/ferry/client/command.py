@@ -1,4 +1,4 @@
-"""The `ferry` command's way in: the library is installed without what the command needs."""
+"""Entry point of the `ferry` command: explains what to install if its dependencies are missing."""
 
 import sys
 from typing import NoReturn

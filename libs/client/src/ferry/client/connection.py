@@ -1,4 +1,4 @@
-"""One connection to a server, or the reason why there is none."""
+"""Connects to a server, or reports why it cannot."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ class Denial:
         if self.verb == "publish":
             detail, right = f"{whom} may not publish to {what}", "publish"
         else:
-            detail, right = f"{whom} may not listen for answers on {what}", "subscribe"
+            detail, right = f"{whom} may not subscribe to {what}", "subscribe"
         hint = (
             f'the server\'s configuration must allow it: permissions {{ {right}: {{ allow: [ "{what}" ] }} }}'
         )
@@ -164,8 +164,8 @@ def explained(settings: NatsSettings, seen: list[Exception]) -> FerryError:
             return CredentialsRefusedError.saying(
                 f"NATS at {where} refuses these credentials",
                 detail=f"as user {settings.user!r}" if settings.user else "",
-                hint="is it the right user, password or seed? FERRY_NATS__USER, FERRY_NATS__PASSWORD, "
-                "FERRY_NATS__NKEY_SEED, or the context say who we are",
+                hint="check the user, password or seed: FERRY_NATS__USER, FERRY_NATS__PASSWORD, "
+                "FERRY_NATS__NKEY_SEED, or the context",
             )
         if isinstance(error, ssl.SSLError):
             return NotConnectedError.saying(
@@ -175,10 +175,12 @@ def explained(settings: NatsSettings, seen: list[Exception]) -> FerryError:
                 or "FERRY_NATS__TLS_CA_FILE names the certificate of the server's authority",
             )
         if "invalid connect url" in str(error) or "hostname in connect url" in str(error):
-            return SettingsError.saying(f"{where!r} is no server's URL", hint=f"such as {NatsSettings().url}")
+            return SettingsError.saying(
+                f"{where!r} is not a server's URL", hint=f"such as {NatsSettings().url}"
+            )
     causes = [error for error in seen if not isinstance(error, nats.errors.NoServersError)] or seen
     return NotConnectedError.saying(
         f"no connection to NATS at {where}",
         detail=_words(causes[-1]),
-        hint="is nats-server running there? FERRY_NATS__URL or the context says where it is",
+        hint="is nats-server running there? Check FERRY_NATS__URL or the context",
     )

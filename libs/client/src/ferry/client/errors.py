@@ -1,4 +1,4 @@
-"""What can go wrong between a program and the bus. Each is a ProblemError: a sentence, a detail, and what to do."""
+"""Errors between a program and the bus. Each is a ProblemError: a message, a detail, and what to do."""
 
 from typing import ClassVar, Self
 

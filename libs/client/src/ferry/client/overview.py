@@ -1,4 +1,4 @@
-"""How all services are, asked at the same time: one that does not answer is shown as such, and delays nobody."""
+"""The state of all services, asked concurrently: one that does not answer is shown as such and delays nobody."""
 
 import asyncio
 from collections.abc import Awaitable

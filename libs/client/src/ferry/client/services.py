@@ -1,4 +1,4 @@
-"""Which services run, as they say themselves: NATS services (ADR-32)."""
+"""The running services, discovered as NATS services (ADR-32)."""
 
 from collections.abc import Iterable
 from datetime import datetime

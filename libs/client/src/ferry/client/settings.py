@@ -1,4 +1,4 @@
-"""Which bus, and as whom: the environment that the services read too, files in the secrets directory, or a context."""
+"""Which bus, and as which user: from the environment, from files in the secrets directory, or from a context."""
 
 import os
 import ssl

@@ -1,4 +1,4 @@
-"""The same `Ferry` for scripts and notebooks: a loop of its own in a thread, and calls that wait."""
+"""`Ferry` for scripts and notebooks: an event loop in a thread, and calls that block."""
 
 import asyncio
 import os

@@ -166,7 +166,7 @@ class CloudHttp:
         response = await self._client.send(request, stream=True)
         try:
             if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise BadAnswerError(response.status_code, "a compressed body, which nobody asked for")
+                raise BadAnswerError(response.status_code, "a compressed body, which was not requested")
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk

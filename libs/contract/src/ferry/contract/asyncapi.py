@@ -1,4 +1,4 @@
-"""The contract as an AsyncAPI 3 document: for who publishes, asks or listens, and never reads this code."""
+"""The contract as an AsyncAPI 3 document, for publishers and clients in any language."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ PUBLICATION_HEADERS: Json = {
 
 
 def document(version: str) -> Json:
-    """All that `operations` lists. Services refuse to serve or to tell what is not there."""
+    """Everything that `operations` lists. Services refuse to serve or emit anything else."""
     messages, schemas = _messages()
     channels: Json = {}
     actions: Json = {}
@@ -58,7 +58,7 @@ def document(version: str) -> Json:
 
 
 def _messages() -> tuple[Json, Json]:
-    """Every message by its name, and the schemas that they refer to: each shape once, each with a name."""
+    """Every message by name, and the schemas they refer to, each once and with a name."""
     asked: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         ("ProblemAnswer", "serialization", TypeAdapter(Problem)),
         *((_title(subject), _TAKEN, shape) for subject, shape in PUBLICATIONS.items()),
@@ -94,7 +94,7 @@ def _messages() -> tuple[Json, Json]:
 
 
 def _examples() -> Mapping[str, list[Json]]:
-    """By a message's name: what stands in `examples`, as it is on the bus."""
+    """By message name: its entry in `examples`, as it is on the bus."""
     found: dict[str, list[Json]] = {
         "ProblemAnswer": [
             {
@@ -127,7 +127,7 @@ _SENT: JsonSchemaMode = "serialization"
 
 
 def _named(name: str, schema: Json, schemas: Json) -> Json:
-    """A reference to the schema, which gets a name if it has none; so do the alternatives that it is made of."""
+    """A reference to the schema. It and its alternatives get a name if they have none."""
     if set(schema) == {"$ref"}:
         return schema
     title = schema.get("title", name)

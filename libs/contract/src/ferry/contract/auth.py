@@ -25,12 +25,12 @@ Scope = Literal[
     "billing-read",
 ]
 State = Literal["starting", "ok", "refused", "unavailable", "bad_answer", "unconfigured"]
-"""`refused`: the cloud said no to the credentials. `unavailable`: it could not be asked, or was busy.
-`bad_answer`: it said what no token endpoint says. `unconfigured`: a setting is missing."""
+"""`refused`: the cloud refuses the credentials. `unavailable`: it could not be reached, or was busy.
+`bad_answer`: the answer is not a token endpoint's. `unconfigured`: a setting is missing."""
 
 
 class TokenRequest(BaseModel):
-    """The subject names the cloud. `rejected` is the generation that it refused, so that a newer one is due."""
+    """The subject names the cloud. `rejected` is the generation that it refused; the answer is then a newer one."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
@@ -40,7 +40,7 @@ class TokenRequest(BaseModel):
 
 
 class Token(BaseModel):
-    """A bearer token. `expires_in` is in s from the answer on: count with it, clocks differ.
+    """A bearer token. `expires_in` is in s from the answer on; prefer it to `expires_at`, since clocks differ.
 
     `expires_at` is the same in Unix ms by auth's clock. `generation` counts up with each new token.
     """
@@ -65,7 +65,7 @@ class StateRequest(Request):
 
 
 class CloudState(Message):
-    """How one cloud's credentials stand. Moments are in Unix ms; `detail` is the cloud's words."""
+    """The state of one cloud's credentials. Times are in Unix ms; `detail` has the cloud's words."""
 
     cloud: Cloud
     state: State
@@ -74,7 +74,7 @@ class CloudState(Message):
     refresh_at: int | None = None
     next_attempt_at: int | None = None
     failures: int = 0
-    """Attempts that failed since the last one that worked."""
+    """Failed attempts since the last success."""
     detail: str | None = None
     hint: str | None = None
 
@@ -101,7 +101,7 @@ class ClientRequest(Request):
 
 
 class Client(Message):
-    """The guide's answer without the secret, which who asked has already."""
+    """The guide's answer without the secret, which the caller already has."""
 
     id: str
     name: str
@@ -111,7 +111,7 @@ class Client(Message):
 
 
 class CredentialsRefused(Message):
-    """`events.auth.credentials.refused`: that cloud pauses until a secret changes or an attempt works."""
+    """`events.auth.credentials.refused`: this cloud is paused until a secret changes or an attempt succeeds."""
 
     cloud: Cloud
     status: int
@@ -121,14 +121,14 @@ class CredentialsRefused(Message):
 
 
 class CredentialsAccepted(Message):
-    """`events.auth.credentials.accepted`: a token after attempts that had failed."""
+    """`events.auth.credentials.accepted`: the first token after failed attempts."""
 
     cloud: Cloud
     generation: int
 
 
 class TokenEnding(Message):
-    """`events.auth.token.ending`: no refresh has worked and this token is in its last days, or last tenth."""
+    """`events.auth.token.ending`: no refresh has succeeded and this token is about to expire."""
 
     cloud: Cloud
     generation: int

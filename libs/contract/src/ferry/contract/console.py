@@ -1,4 +1,4 @@
-"""What the console tells: who did what to the suite, before it is done and after."""
+"""The console's events: who did what, published before it is done and after."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ class ActionStarted(Message):
     who: str
     signed_in_by: SignedInBy
     subject: str
-    """The request that does it, and its body."""
+    """The subject of the request that does it, and its body."""
     request: dict[str, JsonValue]
 
 

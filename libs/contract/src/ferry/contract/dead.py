@@ -1,4 +1,4 @@
-"""Dead letters: the original body untouched, everything else in headers."""
+"""Dead letters: the original body, with everything else in headers."""
 
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ class Reason(StrEnum):
     OUT_OF_ORDER = "out_of_order"
     REFUSED = "refused"
     UNVERIFIED = "unverified"
-    """After a doubt, the cloud could not be asked what it has."""
+    """It may have been delivered, and the cloud could not be asked."""
     RETRIES_EXHAUSTED = "retries_exhausted"
     UNKNOWN_SENSOR = "unknown_sensor"
     UNKNOWN_GATEWAY = "unknown_gateway"
@@ -31,7 +31,7 @@ ATTEMPTS = "Ferry-Attempts"
 SEQUENCE = "Ferry-Sequence"
 """The sequence in FERRY_READINGS: the same for every copy of one dead letter."""
 PUBLISHED_AT = "Ferry-Published-At"
-"""Unix ms, by the server. On a replayed publication, the moment that the bus first took it: it only ever
+"""Unix ms, by the server. On a replayed publication, the time at which the bus first stored it: it only ever
 moves a publication back in time, so forging it gains nothing."""
 DEAD_AT = "Ferry-Dead-At"
 """Unix ms."""

@@ -1,4 +1,4 @@
-"""An example of everything that is said on the bus, for the document and its readers. The ids are invented."""
+"""An example of every message on the bus, for the AsyncAPI document. The ids are made up."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Ids from outside become subject tokens, bucket keys and URLs: one safe alphabet serves all."""
+"""Ids become subject tokens, bucket keys and URLs, so one safe alphabet is used for all."""
 
 import re
 from typing import Annotated

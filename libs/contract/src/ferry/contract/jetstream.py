@@ -1,4 +1,4 @@
-"""The contract's streams, buckets and consumers as JetStream's API takes them: JSON, durations in ns (ADR-1, ADR-8)."""
+"""The contract's streams, buckets and consumers in JetStream's API form: JSON, durations in ns (ADR-1, ADR-8)."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from ferry.contract.topology import PARTITIONS, Bucket, Consumer, Stream
 NS = 1_000_000_000
 _PARTITION = re.compile(r"\{\{partition\((\d+),")
 SMALLEST_DUPLICATE_WINDOW_NS = NS // 10
-"""The server takes no 0; de-duplication is stream-wide, so a publisher could swallow another's reading."""
+"""The server does not accept 0; de-duplication is stream-wide, so a publisher could suppress another's reading."""
 
 
 def stream_config(

@@ -1,4 +1,4 @@
-"""The two shapes of message: what is asked is strict, what is answered may grow."""
+"""The two kinds of message: requests are strict, answers and events may gain fields."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel

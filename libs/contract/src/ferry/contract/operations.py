@@ -1,4 +1,4 @@
-"""Everything that is said on the bus, with the shape of its body: requests, events, publications."""
+"""Every message on the bus with the type of its body: requests, events, publications."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +79,7 @@ ASKED_BY_SERVICES: dict[str, frozenset[str]] = {
         }
     ),
 }
-"""What each service asks the others. Nothing else is answered into a service's inbox: somebody else named it."""
+"""What each service asks the others. Nothing else is answered into a service's inbox: others may have named it."""
 
 EVENTS: dict[str, type[BaseModel]] = {
     **{
@@ -124,4 +124,4 @@ DEAD_LETTER_HEADERS = (
     *(dead.REASON, dead.DETAIL, dead.SUBJECT, dead.ATTEMPTS, dead.SEQUENCE, dead.PUBLISHED_AT, dead.DEAD_AT),
     *(dead.HTTP_STATUS, dead.INDEXES, dead.TRACEPARENT),
 )
-"""The last three only where there is one."""
+"""The last three are optional."""

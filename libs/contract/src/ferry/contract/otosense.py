@@ -1,4 +1,4 @@
-"""Requests to otosense and what it tells: a motor sensor is claimed, then followed until it connects."""
+"""Requests to otosense, and its events: a motor sensor is claimed, then followed until it connects."""
 
 from typing import Annotated, Literal
 
@@ -25,13 +25,13 @@ class GetSensor(Request):
 
 
 class ForgetSensor(Request):
-    """Gives a sensor up here. The cloud keeps it: its API has no way to release one."""
+    """Deletes Ferry's record of a sensor. The cloud keeps it, because its API cannot release one."""
 
     sensor_id: EntityId
 
 
 class ForgottenSensor(Message):
-    """`stage` is what it was in, absent when its record could not be read."""
+    """`stage` is its last stage, absent if its record could not be read."""
 
     sensor_id: EntityId
     stage: Stage | None = None
@@ -45,14 +45,14 @@ class ListSensors(Request):
 
 
 class Step(Message):
-    """One thing that happened to a sensor, at a moment in Unix ms."""
+    """One event in a sensor's history; times in Unix ms."""
 
     at: int
     what: str
 
 
 class Sensor(Message):
-    """The guide's answer, and the story so far. Moments that end in `At` are in Unix ms by our clock."""
+    """The guide's answer, and the sensor's history. Fields that end in `At` are Unix ms by Ferry's clock."""
 
     sensor_id: EntityId
     provisioned: str
@@ -60,7 +60,7 @@ class Sensor(Message):
     last_connected: str | None = None
     stage: Stage
     next_step: str
-    """What happens next, or what to do, in a sentence for the person beside the motor."""
+    """What happens next, or what to do, in one sentence."""
     claimed_at: int
     polls: int = 0
     next_poll_at: int | None = None
@@ -82,7 +82,7 @@ class SensorProvisioned(Message):
 
 
 class SensorConnected(Message):
-    """`events.otosense.sensor.connected`: told once in each following."""
+    """`events.otosense.sensor.connected`: once each time the sensor is followed."""
 
     sensor_id: EntityId
     last_connected: str
@@ -91,7 +91,7 @@ class SensorConnected(Message):
 
 
 class SensorReleased(Message):
-    """`events.otosense.sensor.released`: the cloud has it no more. It can be claimed again."""
+    """`events.otosense.sensor.released`: the cloud no longer has it. It can be claimed again."""
 
     sensor_id: EntityId
     claimed_at: int
@@ -99,13 +99,13 @@ class SensorReleased(Message):
 
 
 class SensorForgotten(Message):
-    """`events.otosense.sensor.forgotten`: given up here on request."""
+    """`events.otosense.sensor.forgotten`: its record was deleted on request."""
 
     sensor_id: EntityId
 
 
 class SensorSilent(Message):
-    """`events.otosense.sensor.silent`: not heard in the whole time of following."""
+    """`events.otosense.sensor.silent`: it did not connect while it was followed."""
 
     sensor_id: EntityId
     claimed_at: int

@@ -12,7 +12,7 @@ ERROR_CODE_HEADER = "Nats-Service-Error-Code"
 ERROR_HEADER = "Nats-Service-Error"
 TYPE_BASE = "urn:ferry:problem:"
 ANSWER_S = 30.0
-"""A service answers within this, with a problem if need be; who asks waits a little longer."""
+"""A service answers within this, if necessary with a problem; callers wait a little longer."""
 LONGEST_NAME = 100
 """Characters of a wrong name that are compared with the right ones."""
 
@@ -39,7 +39,7 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """A request was refused or failed; raised by handlers and, on the other side, by who asked."""
+    """A request was refused or failed; raised by handlers and by clients."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.title)
@@ -93,7 +93,7 @@ class ProblemError(Exception):
         return cls.of(
             "invalid-request",
             400,
-            "the request is not what the contract says",
+            "the request does not follow the contract",
             detail="; ".join(f"{_path(item['loc'])}: {_words(item)}" for item in found[:5]),
             field=_path(first["loc"]) if first else None,
             allowed=allowed,
@@ -108,7 +108,7 @@ def _words(item: Mapping[str, Any]) -> str:
 def _allowed(
     kind: str, location: tuple[int | str, ...], shape: type[BaseModel]
 ) -> tuple[list[str] | None, str | None]:
-    """The names or values that are allowed where something else was, and the one that may have been meant."""
+    """The allowed names or values, and the closest match to the wrong one."""
     if kind == "extra_forbidden":
         *where, name = location
         allowed = field_names(shape, tuple(where))

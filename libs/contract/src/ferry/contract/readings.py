@@ -1,4 +1,4 @@
-"""What publishers put on the bus: series and status."""
+"""What publishers send: series and status."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,11 +8,11 @@ from ferry.contract.model import Request
 
 MAX_READINGS = 1000
 MAX_TIME = 253_402_300_799_999
-"""The last ms of the year 9999: a later `time` was not meant in ms."""
+"""The last ms of the year 9999: a later `time` is not in ms."""
 
 
 def _as_text(value: Any) -> Any:
-    """A number is taken and sent on as a string (guide, chapter 9); a bool is not a number."""
+    """A number is accepted and sent on as a string (guide, chapter 9); a bool is not a number."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -27,9 +27,9 @@ class Reading(Request):
     """One measured value."""
 
     value: Value
-    """A string, a number (sent on as a string, digits untouched) or an object."""
+    """A string, a number (sent on as a string with its digits unchanged) or an object."""
     time: Annotated[int, Field(strict=True, ge=0, le=MAX_TIME)] | None = None
-    """In Unix ms; without it, the moment that the bus took the message."""
+    """In Unix ms; by default the time at which the bus stored the message."""
 
 
 class Status(Request):
@@ -37,7 +37,7 @@ class Status(Request):
 
     value: Literal["on", "off", "err"]
     valid_duration: Annotated[int, Field(strict=True, gt=0, le=31_536_000)] | None = None
-    """How long it is valid, in s; without it, 1.5 times the gateway's `reportInterval`."""
+    """How long it is valid, in s; by default 1.5 times the gateway's `reportInterval`."""
 
 
 Readings = Annotated[list[Reading], Field(min_length=1, max_length=MAX_READINGS)]

@@ -1,4 +1,4 @@
-"""JSON Schemas of the contract's shapes, as other languages' generators and validators want them."""
+"""JSON Schemas of the contract's types, in a form that generators and validators in other languages accept."""
 
 import functools
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ LARGEST_INT32 = 2**31 - 1
 
 
 class ContractSchema(GenerateJsonSchema):
-    """A field that is sent is never null: it is left out. A field that is taken may be null."""
+    """In answers and events a field is never null but omitted. In requests it may be null."""
 
     def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
         """Moments in ms do not fit into 32 bits, which code generators take for an integer."""
@@ -50,7 +50,7 @@ class ContractSchema(GenerateJsonSchema):
         return not (inner["type"] == "default" and inner["schema"]["type"] == "nullable")
 
     def field_title_should_be_set(self, _schema: Any) -> bool:
-        """A title that repeats the field's name says nothing, and generators make classes of it."""
+        """A title that only repeats the field's name is removed, because generators turn it into a class."""
         return False
 
 

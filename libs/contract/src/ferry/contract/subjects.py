@@ -1,4 +1,4 @@
-"""Every subject on the bus, in one table. They are the guide's paths with dots, behind `ferry.v1.`."""
+"""Every subject on the bus, in one table. They are the guide's paths with dots, after `ferry.v1.`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ PREFIX = "ferry.v1"
 AUTH_THINGPLUS_TOKEN_GET = f"{PREFIX}.auth.thingplus.token.get"
 AUTH_OTOSENSE_TOKEN_GET = f"{PREFIX}.auth.otosense.token.get"
 AUTH_TOKEN_GET = {"thingplus": AUTH_THINGPLUS_TOKEN_GET, "otosense": AUTH_OTOSENSE_TOKEN_GET}
-"""By cloud: a permission names the subject, and so gives the token of one cloud."""
+"""By cloud, so that a permission can grant the token of one cloud."""
 AUTH_STATE_GET = f"{PREFIX}.auth.state.get"
 AUTH_CLIENT_CREATE = f"{PREFIX}.auth.client.create"
 
@@ -64,7 +64,7 @@ Kind = Literal["series", "status"]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Whom a publication speaks of: a sensor, or its gateway when `sensor` is None."""
+    """The subject of a publication: a sensor, or its gateway if `sensor` is None."""
 
     gateway: str
     sensor: str | None
@@ -114,7 +114,7 @@ def event(service: str, noun: str, verb: str) -> str:
 
 
 def dead(reason: str, gateway: str | None, sensor: str | None) -> str:
-    """Where a dead letter lies: ids that are no safe token are replaced, the headers keep the original."""
+    """The subject of a dead letter: unsafe ids are replaced, the headers keep the original."""
     return f"{PREFIX}.dead.{safe_id(reason)}.{_token(gateway)}.{_token(sensor)}"
 
 

@@ -1,4 +1,4 @@
-"""What telemetry answers: its state, and the dead letters."""
+"""Requests to telemetry: its state, pauses, sensors and dead letters."""
 
 from typing import Annotated, Literal, Self
 
@@ -20,7 +20,7 @@ class Failure(Message):
 
 
 class LaneTrouble(Message):
-    """A sensor, or a gateway's status, that is not delivered now. `detail`: what the cloud said of it last."""
+    """A sensor, or a gateway's status, that is not delivered now. `detail`: the cloud's last answer about it."""
 
     gateway: str
     sensor: str | None = None
@@ -29,7 +29,7 @@ class LaneTrouble(Message):
 
 
 class Presence(Message):
-    """A replica's heartbeat on core NATS, and what `telemetry.state.get` shows of it. Ages in ms."""
+    """A replica's heartbeat on core NATS, as `telemetry.state.get` shows it. Ages in ms."""
 
     replica: str
     leaving: bool = False
@@ -53,7 +53,7 @@ class Presence(Message):
     """Why the breaker is not closed."""
     limit: int = 0
     requests: int = 0
-    """Requests on their way to the cloud now."""
+    """Requests in flight to the cloud."""
     delivered: int = 0
     dead: int = 0
     expired: int = 0
@@ -121,7 +121,7 @@ class LaneFailing(Message):
 
 
 class LaneRecovered(Message):
-    """`events.telemetry.lane.recovered`: the cloud takes the sensor's readings again."""
+    """`events.telemetry.lane.recovered`: the cloud accepts the sensor's readings again."""
 
     gateway: str
     sensor: str | None = None
@@ -137,7 +137,7 @@ class LanesPaused(Message):
 
 
 class CloudPaused(Message):
-    """`events.telemetry.cloud.paused`: this replica sends probes alone, because of `cause`."""
+    """`events.telemetry.cloud.paused`: this replica sends only probes, because of `cause`."""
 
     replica: str
     cause: str
@@ -151,7 +151,7 @@ class CloudResumed(Message):
 
 
 class StreamFilling(Message):
-    """`events.telemetry.stream.filling`: `ratio` of its bytes to the most that it may have."""
+    """`events.telemetry.stream.filling`: `ratio` of its bytes to its maximum."""
 
     stream: str
     ratio: float
@@ -163,7 +163,7 @@ class State(Message):
     paused: list[Pause] = []
     """By operators."""
     outside: int = 0
-    """Messages whose subject is in no partition, not yet dead-lettered."""
+    """Messages whose subject belongs to no partition, not yet dead-lettered."""
     waiting: int
     """Messages in FERRY_READINGS."""
     waiting_bytes: int
@@ -183,14 +183,14 @@ class SensorQuery(Request):
 
 
 class CloudPoint(Message):
-    """`time` in Unix ms; of a long value only its beginning."""
+    """`time` in Unix ms; a long value is cut off."""
 
     time: int
     value: str
 
 
 class CloudStatus(Message):
-    """`expiresAt` in Unix ms, -1 for never: after it nobody knows the state, whatever `value` says."""
+    """`expiresAt` in Unix ms, -1 for never; after that the state is unknown, whatever `value` says."""
 
     value: str
     expires_at: int = -1
@@ -202,15 +202,15 @@ class SensorAtCloud(Message):
     points: list[CloudPoint]
     """Of the span, oldest first."""
     cut: bool = False
-    """Older points of the span were left out: there were too many."""
+    """Older points of the span were omitted because there were too many."""
     latest: CloudPoint | None = None
-    """Its newest reading, whenever that was; null where it has none."""
+    """Its newest reading at any time; null if it has none."""
     status: CloudStatus | None = None
-    """Null where it never had one."""
+    """Null if it never had one."""
 
 
 class DeadFilter(Request):
-    """Which dead letters: all that match every filter given. Times in Unix ms, of when they died."""
+    """Selects dead letters that match every given filter. Times in Unix ms, of the dead letter."""
 
     reason: Reason | None = None
     gateway: EntityId | None = None
@@ -218,12 +218,12 @@ class DeadFilter(Request):
     since: int | None = None
     until: int | None = None
     after: int = 0
-    """Only later dead letters than this one: a page's `next`."""
+    """Only dead letters after this one: a page's `next`."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
 class DeadCount(Message):
-    """How many dead letters match, and by reason; `complete` is false where not all could be looked at in time."""
+    """How many dead letters match, and by reason; `complete` is false if not all could be counted in time."""
 
     total: int
     by_reason: dict[str, int]
@@ -231,7 +231,7 @@ class DeadCount(Message):
 
 
 class DeadChoice(DeadFilter):
-    """What to replay or discard: one by `id`, or all that match; `all` must be said when nothing is filtered."""
+    """What to replay or discard: one by `id`, or all that match; `all` is required without a filter."""
 
     id: int | None = None
     all: bool = False
@@ -242,7 +242,7 @@ class DeadId(Request):
 
 
 class DeadLetter(Message):
-    """`id` is its place in FERRY_DEAD; the body is the publisher's, as text where it is text."""
+    """`id` is its sequence in FERRY_DEAD; `body` is the publisher's, as text if it is text."""
 
     id: int
     reason: str
@@ -259,7 +259,7 @@ class DeadLetter(Message):
     body: str
     body_base64: bool = False
     body_cut: bool = False
-    """Too large for a list: `dead.get` has all of it."""
+    """Too large for a list: `dead.get` returns all of it."""
 
 
 class DeadList(Message):
@@ -268,7 +268,7 @@ class DeadList(Message):
 
 
 class DeadDone(Message):
-    """How many were replayed or discarded, and how many could not be; `next` when more match than one request does."""
+    """How many were replayed or discarded, and how many were not; `next` if more match than one request takes."""
 
     done: int
     failed: int = 0

@@ -1,4 +1,4 @@
-"""Streams and buckets. One job makes and migrates them; services never alter them."""
+"""Streams and buckets. One job creates and migrates them; services never change them."""
 
 import re
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ class Bucket:
     max_bytes: int
     max_value_size: int = 64 * 1024
     expires: bool = False
-    """Whether a value may be written with a time to live."""
+    """Whether values may have a time to live."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """A durable pull consumer that replicas share; `ack_wait_s` in s. It delivers without end."""
+    """A durable pull consumer that replicas share; `ack_wait_s` in s. It redelivers without limit."""
 
     name: str
     stream: str
@@ -45,7 +45,7 @@ class Consumer:
 
 PARTITIONS = 32
 MAX_BODY = 512 * 1024
-"""Bytes of one publication; the server refuses a larger one, so the publisher is told."""
+"""Bytes of one publication; the server refuses a larger one, so the publisher gets an error."""
 
 READINGS = Stream(
     name="FERRY_READINGS",
@@ -95,13 +95,13 @@ CONSUMERS = (OTOSENSE_FOLLOWER,)
 OUTSIDE = -1
 """The place, beside the partitions, of publications whose subject the stream's transform does not match."""
 OUTSIDE_FILTER = f"{subjects.PREFIX}.*.>"
-"""Not the stream's own subject: nats-server 2.15.1 takes a consumer that has it for one without a filter, in spite of
+"""Not the stream's own subject: nats-server 2.15.1 treats a consumer with it as one without a filter, in spite of
 the transform, and then keeps what other consumers ack."""
 _CONSUMER = re.compile(r"telemetry-(\d+|outside)-(.+)")
 
 
 def partition_filter(partition: int) -> str:
-    """What of FERRY_READINGS lies in one partition: the stream's transform put the number in front."""
+    """The subjects of one partition in FERRY_READINGS: the stream's transform puts the number in front."""
     return OUTSIDE_FILTER if partition == OUTSIDE else f"{partition}.{subjects.PUBLISHED}"
 
 
@@ -119,7 +119,7 @@ def parse_partition_consumer(name: str) -> tuple[int, str] | None:
 
 
 def stored_subject(partition: int, published: str) -> str:
-    """Where a publication lies in FERRY_READINGS."""
+    """The subject of a publication in FERRY_READINGS."""
     return published if partition == OUTSIDE else f"{partition}.{published}"
 
 

@@ -20,7 +20,7 @@ class LoopLag:
             "ferry.event_loop.lag",
             [self._longest],
             unit="s",
-            description="the longest that the event loop was late within the last minute",
+            description="longest delay of the event loop within the last minute",
         )
 
     async def run(self) -> None:

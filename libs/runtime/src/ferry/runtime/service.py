@@ -106,7 +106,9 @@ class Service:
     async def alive(self) -> str | None:
         """A client that closed for good never comes back: only a restart helps (facts: auth expiry)."""
         state = self.broker.config.broker_config.connection_state
-        return "the connection to NATS is closed for good" if state and state.connection.is_closed else None
+        return (
+            "the connection to NATS is closed permanently" if state and state.connection.is_closed else None
+        )
 
     async def ready(self) -> str | None:
         """Its requests are served, a JetStream round trip, then what the service itself watches."""

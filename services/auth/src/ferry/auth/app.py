@@ -80,5 +80,5 @@ def _advise(settings: AuthSettings) -> None:
     for cloud in (settings.thingplus, settings.otosense):
         if cloud and cloud.url.startswith("http://"):
             _log.warning(
-                "cloud.unencrypted", hint="http:// is for a sandbox: credentials travel in the clear"
+                "cloud.unencrypted", hint="http:// is for a sandbox only: credentials are sent unencrypted"
             )

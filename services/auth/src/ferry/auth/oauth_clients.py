@@ -76,7 +76,7 @@ def _problem(error: CloudError) -> ProblemError:
         return ProblemError.of(
             "client-exists",
             409,
-            "Thing+ has a client of this id already",
+            "Thing+ already has a client with this id",
             detail=str(error),
             field="reqId",
             hint="choose another id",

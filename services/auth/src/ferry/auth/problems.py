@@ -7,21 +7,21 @@ from ferry.contract.problems import ProblemError
 
 _TITLES = {
     "refused": "{} refuses our credentials",
-    "bad_answer": "{}'s token endpoint answers what no token endpoint says",
-    "unavailable": "{}'s token endpoint gives no token now",
+    "bad_answer": "{}'s token endpoint sent an answer that is not a token endpoint's",
+    "unavailable": "{}'s token endpoint gives no token at the moment",
 }
 
 
 def hint(attempt: AttemptRecord, account: Account) -> str:
     prefix = f"FERRY_{account.cloud.upper()}__"
     if attempt.outcome == "refused":
-        return f"correct {prefix}… (a changed file is tried at once); was the account deleted?"
+        return f"correct {prefix}… (a changed file is used at once); was the account deleted?"
     if attempt.outcome == "bad_answer":
         return (
             f"auth asked {account.endpoint}: is {prefix}URL the base of the cloud's API, and is there a proxy in "
-            "between? It is tried again by itself"
+            "between? auth retries by itself"
         )
-    return "it is tried again by itself; a token that is still alive is in use meanwhile"
+    return "auth retries by itself; a token that is still valid stays in use"
 
 
 def missing(account: Account) -> str:
@@ -44,7 +44,7 @@ def tokens_refused(cloud: Cloud) -> ProblemError:
         "tokens-refused",
         503,
         f"{cloud} refuses even fresh tokens",
-        hint="has the account lost its rights? The next token is asked for within a minute",
+        hint="has the account lost its rights? auth requests the next token within a minute",
     )
 
 
@@ -54,5 +54,5 @@ def none_yet(cloud: Cloud, detail: str | None) -> ProblemError:
         503,
         f"there is no token for {cloud} yet",
         detail=detail or "",
-        hint="try again; `ferry auth state` says how it stands",
+        hint="try again; `ferry auth state` shows the state",
     )

@@ -22,7 +22,7 @@ class Reporting:
         )
         self._rejections = meter.create_counter(
             "ferry.auth.rejections",
-            description="requests for a token that say that the cloud refused the one before",
+            description="token requests that reject the previous token",
         )
 
     async def emit(self, noun: str, verb: str, message: BaseModel) -> None:

@@ -6,10 +6,10 @@ from ferry.contract.problems import ProblemError
 REFUSALS = {
     403: ("not-yours", "this {noun} belongs to another account"),
     404: ("not-found", "Thing+ does not know what the {noun} refers to"),
-    409: ("id-taken", "the id of this {noun} is in use somewhere else at Thing+"),
+    409: ("id-taken", "the id of this {noun} is already used elsewhere at Thing+"),
     471: ("plan-full", "the Thing+ plan has no room for more"),
 }
-_UNIQUE = "ids are unique over all of Thing+: leave the id out and one is made, or choose another"
+_UNIQUE = "ids are unique across all of Thing+: omit the id and one is generated, or choose another"
 HINTS = {403: _UNIQUE, 409: _UNIQUE}
 
 
@@ -44,7 +44,7 @@ def unreachable(error: CloudError) -> ProblemError:
         503,
         "Thing+ did not answer",
         detail=str(error),
-        hint="ask again: the same request goes on where this one stopped",
+        hint="send the same request again: it continues where this one stopped",
     )
 
 

@@ -47,7 +47,7 @@ def read(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         "--most-points",
         type=int,
         default=given("MOST_POINTS", str(Settings.most_points)),
-        help="with more than so many points, every series forgets its older half",
+        help="above this number of points, every series drops its older half",
     )
     defaults = SeriesFormat()
     for name, choices, about in (

@@ -1,4 +1,4 @@
-"""The time: the bus's, so that a machine whose clock is wrong expires nothing."""
+"""The bus's time, so that a machine with a wrong clock expires nothing."""
 
 import time
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""`ferry`: a module per noun; `main` puts them together."""
+"""`ferry`: one module per noun; `main` assembles them."""

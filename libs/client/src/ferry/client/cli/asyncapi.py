@@ -1,4 +1,4 @@
-"""`ferry asyncapi`: the bus for machines."""
+"""`ferry asyncapi`: the contract in machine-readable form."""
 
 import json
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""`--context`, which every command takes, and what it chose."""
+"""`--context`, which every command accepts, and the selected connection."""
 
 import click
 from click.shell_completion import CompletionItem

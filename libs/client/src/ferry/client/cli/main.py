@@ -1,4 +1,4 @@
-"""The `ferry` command. FERRY_NATS__URL says where the bus is."""
+"""The `ferry` command."""
 
 import textwrap
 from typing import NoReturn

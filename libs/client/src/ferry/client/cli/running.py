@@ -1,4 +1,4 @@
-"""How every command runs: on the bus where it asks, and ending in words and an exit code, never in a traceback."""
+"""Runs every command: connects if needed, and ends with a message and an exit code, never with a traceback."""
 
 import asyncio
 import os
@@ -83,7 +83,7 @@ def _explain(error: Exception) -> None:
         case OSError(filename=None):
             _output_lost(error)
         case UnicodeEncodeError():  # a surrogate: how Python gives us an argument's bytes that are not valid text
-            say("ferry: something that was typed is not UTF-8", err=True)
+            say("ferry: an argument is not UTF-8", err=True)
         case _:
             _show_fault(error)
 
@@ -107,4 +107,4 @@ def _show_fault(error: Exception) -> None:
     if os.environ.get(DEBUG_VARIABLE):
         raise error
     say(f"ferry: failed: {type(error).__name__}: {error}", err=True)
-    say(f"  hint: if this looks like a fault of ferry, {DEBUG_VARIABLE}=1 shows where it happened", err=True)
+    say(f"  hint: if this looks like a bug in ferry, {DEBUG_VARIABLE}=1 shows where it happened", err=True)

@@ -1,4 +1,4 @@
-"""Rows laid out for a screen of so many columns. Pure: text in, lines out."""
+"""Lays out rows for a screen width. Pure: text in, lines out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

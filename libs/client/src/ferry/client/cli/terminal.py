@@ -1,4 +1,4 @@
-"""Lines, tables, JSON and errors for a person. Text from outside is shown as text, and cannot steer the terminal."""
+"""Prints lines, tables, JSON and errors. Text from outside cannot control the terminal."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def ask_first(question: str) -> bool:
     except click.Abort:
         if sys.stdin is not None and sys.stdin.isatty():
             raise
-        raise click.UsageError("nobody is there to answer: --yes says yes") from None
+        raise click.UsageError("cannot ask, because stdin is not a terminal: use --yes") from None
 
 
 def ask_secret(question: str, *, twice: bool = False) -> str:
@@ -115,7 +115,9 @@ def ask_secret(question: str, *, twice: bool = False) -> str:
         return str(click.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
     line = sys.stdin.readline() if sys.stdin is not None else ""
     if not line.rstrip("\r\n"):
-        raise click.UsageError(f"{question}: nobody is there to type it, and no line of stdin has it")
+        raise click.UsageError(
+            f"{question}: cannot ask, because stdin is not a terminal and has no such line"
+        )
     return line.rstrip("\r\n")
 
 

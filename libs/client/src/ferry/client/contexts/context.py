@@ -1,4 +1,4 @@
-"""What a context says: a server, who we are there, and which files hold the secrets."""
+"""A context: a server, a user, and the files with the secrets."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,7 +51,7 @@ class Context(BaseModel):
 def _filled(file: Path) -> str:
     if secret := read_secret(file):
         return secret
-    raise SettingsError.saying(f"{file} is empty", hint="it must hold the secret and nothing else")
+    raise SettingsError.saying(f"{file} is empty", hint="it must contain the secret and nothing else")
 
 
 def checked_server(url: str) -> str:

@@ -1,4 +1,4 @@
-"""A file for each context and one that names the selected context, below ~/.config/ferry."""
+"""Stores contexts below ~/.config/ferry: one file each, and one that names the selected context."""
 
 import os
 import tempfile
@@ -75,7 +75,7 @@ def load(name: str) -> Context:
         words = found["msg"].removeprefix("Value error, ")
         raise SettingsError.saying(
             f"the context {name!r} cannot be read: {file}: {where}{words}",
-            hint=f"mend the file, or `ferry context add {name} --replace`",
+            hint=f"correct the file, or `ferry context add {name} --replace`",
         ) from None
 
 

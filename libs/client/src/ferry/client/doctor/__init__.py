@@ -1,1 +1,1 @@
-"""`ferry doctor`: every part is looked at, by itself and in bounded time, and each finding says what to do."""
+"""`ferry doctor`: checks each part independently and in bounded time; each finding says what to do."""

@@ -1,4 +1,4 @@
-"""Both clouds as the services see them: their tokens, and one harmless request through the registry."""
+"""Checks both clouds as the services see them: their tokens, and one harmless request through the registry."""
 
 from ferry.client.doctor.findings import Finding, count, failed, ok, warning, wrong
 from ferry.client.doctor.ports import Asking
@@ -8,10 +8,10 @@ from ferry.contract.problems import ProblemError
 from ferry.contract.registry import SiteList, SitesRequest
 
 CURES = {
-    "refused": "put the right credentials into auth's secrets; they are taken up without a restart",
+    "refused": "put the right credentials into auth's secrets; no restart is needed",
     "unavailable": "can auth's machine reach the cloud (DNS, proxy, firewall)?",
-    "bad_answer": "does the URL name the cloud's API? A proxy may answer in its place",
-    "unconfigured": "nothing, if this cloud is not used; else set its URL and account for auth",
+    "bad_answer": "is the URL that of the cloud's API? A proxy may answer instead",
+    "unconfigured": "nothing, if this cloud is not used; otherwise set its URL and account for auth",
     "starting": "ask again in a few seconds",
 }
 

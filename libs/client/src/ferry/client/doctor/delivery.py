@@ -1,4 +1,4 @@
-"""Telemetry: who owns the partitions, what waits, what could not be delivered."""
+"""Checks telemetry: owners of partitions, backlog, dead letters."""
 
 import time
 
@@ -29,9 +29,7 @@ def _leases(state: State) -> Finding:
         owners = {part.owner for part in state.partitions}
         return ok("leases", f"{total} partitions, owned by {count(len(owners), 'replica')}")
     some = ", ".join(map(str, unowned[:8])) + (", …" if len(unowned) > 8 else "")  # noqa: PLR2004 - fit a line
-    todo = (
-        "a replica takes them within 15 s of a crash; if not, restart telemetry (also after more partitions)"
-    )
+    todo = "a replica takes them over within 15 s of a crash; if not, or after adding partitions, restart telemetry"
     return wrong(
         "leases", f"{len(unowned)} of {total} partitions have no owner ({some}); {behind} wait there", todo
     )
@@ -52,7 +50,7 @@ def _waiting(state: State) -> Finding:
 def _paused(state: State) -> list[Finding]:
     """What operators have paused: it is easily forgotten."""
     return [
-        warning("paused", f"{_whose(one)} {_for_how_long(one)}", "`ferry lanes resume` when it may go on")
+        warning("paused", f"{_whose(one)} {_for_how_long(one)}", "`ferry lanes resume` to continue")
         for one in state.paused[:MOST_PAUSES]
     ]
 
@@ -78,7 +76,7 @@ def _cloud(state: State) -> list[Finding]:
     words = (
         f"the circuit breaker is open in {len(tried)} of {count(len(state.replicas), 'replica')} of telemetry"
     )
-    todo = "nothing at Ferry: readings wait, and it probes by itself"
+    todo = "nothing to do in Ferry: readings wait, and it probes by itself"
     return [wrong("thingplus", f"{words}: {cause}" if cause else words, todo)]
 
 
@@ -88,10 +86,12 @@ def _lanes(state: State) -> list[Finding]:
     unregistered = sum(replica.unregistered_lanes for replica in state.replicas)
     found = []
     if failing:
-        todo = "`ferry status` has the last errors; a sensor that keeps failing ends in the dead letters"
+        todo = (
+            "`ferry status` has the last errors; readings of a sensor that keeps failing become dead letters"
+        )
         found.append(warning("sensors", f"requests of {count(failing, 'sensor')} fail", todo))
     if unregistered:
-        todo = "register them (`ferry apply`), or take them over (`ferry import`)"
+        todo = "register them (`ferry apply`) or import them (`ferry import`)"
         found.append(
             warning("sensors", f"{count(unregistered, 'sensor')} not confirmed by the registry", todo)
         )
@@ -109,5 +109,5 @@ def _unstored(state: State) -> list[Finding]:
 def _dead(state: State) -> Finding:
     if not state.dead:
         return ok("dead letters", "none")
-    todo = "`ferry dead list` says why: replay or discard them"
+    todo = "`ferry dead list` shows why: replay or discard them"
     return warning("dead letters", f"{count(state.dead, 'message')} could not be delivered", todo)

@@ -1,4 +1,4 @@
-"""All checks at once, each by itself and within its time: what one meets does not keep the others from looking."""
+"""Runs all checks concurrently, each independent of the others and within its time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

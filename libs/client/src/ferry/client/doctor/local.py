@@ -1,4 +1,4 @@
-"""On this machine: what the command connects with, and who else may read its secrets."""
+"""Checks this machine: the connection settings, and who else can read the secrets."""
 
 import os
 from pathlib import Path
@@ -55,4 +55,4 @@ def _is_open(file: Path) -> bool:
 
 
 def _open(file: Path) -> Finding:
-    return warning("settings", f"others may read {file}", f"chmod 600 {file}")
+    return warning("settings", f"other users can read {file}", f"chmod 600 {file}")

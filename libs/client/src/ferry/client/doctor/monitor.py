@@ -1,4 +1,4 @@
-"""The server's monitoring port, which knows its disk: `--monitor http://host:8222`."""
+"""Checks the server's disk through its monitoring port: `--monitor http://host:8222`."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ async def disk(url: str, limit_s: float) -> list[Finding]:
 def _health(told: dict[str, Any]) -> Finding:
     if told.get("status") == "ok":
         return ok("disk", "nats-server is healthy")
-    todo = "a stream that froze on a disk's error needs a restart of that server"
+    todo = "a stream that stopped after a disk error needs a restart of that server"
     return wrong("disk", f"nats-server is not healthy: {told.get('error') or told.get('status')}", todo)
 
 
@@ -41,7 +41,7 @@ def _disk(used: int, room: int, reserved: int) -> Finding:
             return warning("disk", words, "raise max_file_store, or lower the streams' max_bytes")
         return ok("disk", words)
     state = wrong if used / room >= WRONG_SHARE else warning
-    return state("disk", words, "raise max_file_store, or let streams be worked off")
+    return state("disk", words, "raise max_file_store, or let streams drain")
 
 
 async def _get(url: str, path: str) -> dict[str, Any]:

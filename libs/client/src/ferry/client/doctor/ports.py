@@ -1,4 +1,4 @@
-"""What the checks look through; `Bus` of ferry.client.bus is the real one."""
+"""The port of the checks; `Bus` of ferry.client.bus implements it."""
 
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar

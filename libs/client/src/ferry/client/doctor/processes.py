@@ -1,4 +1,4 @@
-"""The services' processes: all there, and of one version with this command."""
+"""Checks that all services run, with the same version as this command."""
 
 from collections import defaultdict
 
@@ -23,7 +23,7 @@ async def processes(bus: Asking, ours: str, within_s: float) -> list[Finding]:
 
 def _service(name: str, versions: list[str], ours: str) -> Finding:
     if not versions:
-        todo = f"start it; or is it on another bus, or may not listen to {services.STATS}?"
+        todo = f"start it, or check that it is on this bus and may subscribe to {services.STATS}?"
         return wrong("services", f"{name} does not answer", todo)
     distinct = sorted(set(versions))
     words = f"{name} {', '.join(distinct)}" + (

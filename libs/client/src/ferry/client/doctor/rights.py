@@ -1,4 +1,4 @@
-"""What a NATS user may do, by the lists that the server tells it."""
+"""What a NATS user may do, according to the lists that the server reports."""
 
 from typing import Annotated, Any
 

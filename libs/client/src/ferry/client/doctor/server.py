@@ -1,4 +1,4 @@
-"""The server and what it tells a user of itself: version, account, rights, its clock."""
+"""Checks the server: version, account, permissions, clock."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def reached(server: Server) -> list[Finding]:
     ]
     if not _is_enough(version):
         todo = "upgrade it: at least 2.12.14, or 2.14.4"
-        found.append(wrong("bus", f"nats-server {version} has faults that lose messages", todo))
+        found.append(wrong("bus", f"nats-server {version} has bugs that lose messages", todo))
     if not server.info.get("jetstream"):
         found.append(
             wrong("bus", "JetStream is off", "add a jetstream section to the server's configuration")
@@ -71,7 +71,7 @@ async def account(bus: Asking, limit_s: float) -> list[Finding]:
         user = rights.read(told)
         clock = [_clock(datetime.fromisoformat(told["server"]["time"]), sent + took / 2, took / 2)]
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
-        todo = "is the server older than 2.10, or does another answer in its place?"
+        todo = "is the server older than 2.10, or does something else answer?"
         return [warning("account", f"the answer of {rights.INFO} cannot be understood", todo)]
     return [_account(user), *clock]
 
@@ -81,7 +81,7 @@ def _account(user: rights.User) -> Finding:
     who = f"user {user.user or '(none)'} of account {user.account}"
     if not may:
         todo = "connect as `operator`: a context, or FERRY_NATS__USER"
-        return warning("account", f"{who} may do none of an operator's work", todo)
+        return warning("account", f"{who} has none of an operator's permissions", todo)
     refused = f"; may not {', '.join(may_not)}" if may_not else ""
     return ok("account", f"{who}: may {', '.join(may)}{refused}")
 

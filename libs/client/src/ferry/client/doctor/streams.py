@@ -1,4 +1,4 @@
-"""Streams and buckets: as the contract wants them, and with room left."""
+"""Checks streams and buckets: configured as in the contract, with room left."""
 
 import json
 
@@ -20,9 +20,9 @@ ACCOUNT = "$JS.API.INFO"
 FILL = (topology.READINGS, topology.DEAD, topology.OTOSENSE_FOLLOW)
 """Streams that refuse a message when they are full; the events make room by themselves."""
 CURES = {
-    topology.READINGS.name: "publishers are refused at 100 %: see why it is not worked off (`ferry status`), or "
-    "give it more room (`ferry topology --readings-max-bytes`)",
-    topology.DEAD.name: "deliveries wait at 100 %: `ferry dead list`, then replay or discard",
+    topology.READINGS.name: "at 100 % publishes are refused: find out why it does not drain (`ferry status`), or "
+    "enlarge it (`ferry topology --readings-max-bytes`)",
+    topology.DEAD.name: "at 100 % dead letters cannot be stored: `ferry dead list`, then replay or discard",
 }
 
 
@@ -47,7 +47,10 @@ async def _look(jetstream: Infos) -> list[Finding]:
             continue
     changes = await differences(jetstream, chosen(infos.get(topology.READINGS.name)))
     found = [_differs(change) for change in changes]
-    return [*(found or [ok("streams", "streams, buckets and consumers are the contract's")]), *_fill(infos)]
+    return [
+        *(found or [ok("streams", "streams, buckets and consumers are as in the contract")]),
+        *_fill(infos),
+    ]
 
 
 def chosen(readings: StreamInfo | None) -> TopologySettings:
@@ -68,8 +71,8 @@ def chosen(readings: StreamInfo | None) -> TopologySettings:
 
 def _differs(change: Change) -> Finding:
     if change.missing:
-        return wrong("streams", str(change), "`ferry topology`, as the user `topology`, makes it")
-    return wrong("streams", str(change), "`ferry topology --check`, then `ferry topology` sets it right")
+        return wrong("streams", str(change), "`ferry topology`, as the user `topology`, creates it")
+    return wrong("streams", str(change), "`ferry topology --check`, then `ferry topology` corrects it")
 
 
 def _fill(infos: dict[str, StreamInfo]) -> list[Finding]:

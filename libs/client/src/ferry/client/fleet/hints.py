@@ -1,4 +1,4 @@
-"""What may be one entity under another name or on another device, and how the file says so."""
+"""Hints for entities that may have been renamed or moved, and how to declare that."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What the portal registered, taken over step by step; stopped anywhere, the next import goes on there."""
+"""Imports what the portal registered, step by step; an interrupted import resumes."""
 
 import asyncio
 import time
@@ -56,9 +56,9 @@ def _stuck(patience_s: float) -> ProblemError:
     return ProblemError.of(
         "import-stuck",
         503,
-        f"the import has not come further for {patience_s:g} s",
+        f"the import has made no progress for {patience_s:g} s",
         detail="Thing+ does not answer, or asks for pauses",
-        hint="the same command goes on from here",
+        hint="run the same command again to continue",
     )
 
 

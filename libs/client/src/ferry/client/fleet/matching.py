@@ -112,7 +112,7 @@ class _Siblings:
             found = [entity for entity in found if entity in better] or found
         if len(found) > 1:
             ids = ", ".join(entity.id for entity in found[:SHOWN])
-            text = f"{len(found)} registered {one.noun}s are called {place[1]!r}: say by `id` which is meant ({ids})"
+            text = f"{len(found)} registered {one.noun}s are called {place[1]!r}: select one by `id` ({ids})"
             self._matched.mistakes.append(mistake(self._fleet.source, (*one.path, "name"), text))
         return found[0] if found else None
 

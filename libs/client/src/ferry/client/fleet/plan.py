@@ -1,4 +1,4 @@
-"""What a fleet file would change: register, update, retire."""
+"""A plan: what a fleet file would register, update and retire."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""From a file and what is registered to a plan, with every mistake of the file's on the way."""
+"""Compares a file with what is registered; the result is a plan, or the file's mistakes."""
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass

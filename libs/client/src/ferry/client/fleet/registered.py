@@ -1,4 +1,4 @@
-"""All that is registered, as the registry lists it."""
+"""Everything that is registered, as the registry lists it."""
 
 import asyncio
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The sites that a fleet file names, found among the account's before anything is asked for."""
+"""Finds the sites that a fleet file names in the account, before anything is requested."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ class _Placing:
                 gateway.fields["siteId"] = self._allowed[0].id
             elif self._fleet.sites:
                 yield mistake(
-                    self._fleet.source, path, "site: say on which of the file's sites the gateway is"
+                    self._fleet.source, path, "site: name the site of the file that the gateway is on"
                 )
 
     def _declared(self, wanted: DeclaredSite) -> Site | str:
@@ -86,14 +86,16 @@ def _named(called: str, among: Sequence[Site], where: str) -> Site | str:
     if len(found) == 1:
         return found[0]
     if found:
-        return f"{where} has several sites called {called!r}: say which by its id ({_ids(found)})"
+        return f"{where} has several sites called {called!r}: select one by its id ({_ids(found)})"
     return _unknown(called, among, where)
 
 
 def _unknown(called: str, among: Sequence[Site], where: str) -> str:
     names = [word for site in among for word in (site.id, site.name) if word]
     near = difflib.get_close_matches(called, names, 1)
-    hint = f"did you mean {near[0]!r}?" if near else "the portal makes sites; `ferry sites` lists them"
+    hint = (
+        f"did you mean {near[0]!r}?" if near else "sites are created in the portal; `ferry sites` lists them"
+    )
     return f"{where} has no site {called!r}: {hint}"
 
 

@@ -1,4 +1,4 @@
-"""A plan narrowed to some of its entities, by id or name: `gateway`, `gateway/device`, `gateway/device/sensor`."""
+"""Restricts a plan to some entities, by id or name: `gateway`, `gateway/device`, `gateway/device/sensor`."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -80,7 +80,7 @@ class _Scope:
             field="target",
             hint=f"did you mean {near[0]!r}?"
             if near
-            else "say gateway, gateway/device or gateway/device/sensor",
+            else "give gateway, gateway/device or gateway/device/sensor",
         )
 
 

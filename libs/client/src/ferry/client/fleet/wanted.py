@@ -1,4 +1,4 @@
-"""What a fleet file declares, with its patterns written out: a tree that the registry's fleet is compared with."""
+"""The declared fleet with its patterns expanded: a tree to compare with the registry's."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Publishers' accounts at nats-server: a file of configuration each, and a seed that only its owner reads."""
+"""Publishers' accounts at nats-server: a configuration file each, and a seed that only its owner can read."""
 
 from ferry.client.publishers.changes import Made, add, remove, rotate
 from ferry.client.publishers.folder import Folder, Listed

@@ -1,4 +1,4 @@
-"""A publisher's account as nats-server's configuration has it, written and read."""
+"""Writes and reads a publisher's account in nats-server's configuration."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A publisher is added, given new keys, or removed; each may be repeated, and goes on where it was cut short."""
+"""Adds, rotates and removes publishers. Each is safe to repeat and resumes where it was interrupted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def _same_or_refused(there: Account, gateways: tuple[str, ...], *, mqtt: bool) -
     if set(there.gateways) != set(gateways):
         raise SettingsError.saying(
             f"the publisher {there.name} exists with other gateways: {', '.join(there.gateways)}",
-            hint=f"`ferry publisher rotate {there.name} {' '.join(gateways)}` makes new keys for these",
+            hint=f"`ferry publisher rotate {there.name} {' '.join(gateways)}` creates new keys for these",
         )
     if mqtt and there.mqtt_hash is None:
         raise SettingsError.saying(

@@ -1,4 +1,4 @@
-"""nats-server's folder of publishers: a file each, and index.conf, which includes them."""
+"""nats-server's folder of publishers: one file each, and index.conf, which includes them."""
 
 import contextlib
 import fcntl

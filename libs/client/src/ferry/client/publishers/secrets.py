@@ -1,4 +1,4 @@
-"""What a publisher is given: a folder of files that only their owner reads, as FERRY_SECRETS_DIR wants them."""
+"""A publisher's secrets: files that only their owner can read, in the form of FERRY_SECRETS_DIR."""
 
 import os
 import secrets as random

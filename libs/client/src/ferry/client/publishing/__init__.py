@@ -1,1 +1,1 @@
-"""How a reading gets onto the stream: lanes keep each sensor's order, a store keeps what is not confirmed yet."""
+"""Gets readings onto the stream: lanes keep each sensor's order, a store keeps what is not confirmed."""

@@ -1,4 +1,4 @@
-"""What the stream answers to a publish, and what it means when nothing comes."""
+"""The stream's answers to a publish, and what a missing answer means."""
 
 from pydantic_core import from_json
 
@@ -12,7 +12,7 @@ def unconfirmed(why: str) -> NotConfirmedError:
     return NotConfirmedError.saying(
         "no acknowledgement from the stream",
         detail=why,
-        hint="it may have been stored all the same: publish it again",
+        hint="it may have been stored nevertheless: publish it again",
     )
 
 
@@ -25,9 +25,9 @@ def sequence_of(body: bytes) -> int:
             return int(answer["seq"])
         words, code = str(refusal.get("description") or refusal), refusal.get("err_code")
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise unconfirmed("the answer is no acknowledgement of a stream") from None
+        raise unconfirmed("the answer is not an acknowledgement of a stream") from None
     if code == TOO_LARGE:
         raise RefusedError.saying("the stream refuses a reading of this size", detail=words)
     raise NotStoredError.saying(
-        "the stream did not take it", detail=words, hint="is it full? `ferry doctor` shows its fill"
+        "the stream did not accept it", detail=words, hint="is it full? `ferry doctor` shows its fill"
     )

@@ -1,4 +1,4 @@
-"""How many waiting entries make one message. Pure."""
+"""Decides how many waiting entries form one message. Pure."""
 
 from collections.abc import Iterable
 

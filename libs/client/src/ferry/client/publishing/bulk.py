@@ -1,4 +1,4 @@
-"""Many rows, a bounded number of them unconfirmed. It stops at the first failure, and says what was confirmed."""
+"""Publishes many rows with a bounded number unconfirmed. Stops at the first failure and reports what was confirmed."""
 
 import asyncio
 from collections.abc import Sequence

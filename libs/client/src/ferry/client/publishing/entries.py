@@ -24,7 +24,7 @@ def readings(
         parts = (part(subject, *_pair(one), clock) for one in value)
     made = list(split(subject, parts, headers))
     if not made:
-        raise ValueError("there is no reading in it")
+        raise ValueError("it contains no reading")
     return made
 
 

@@ -101,10 +101,10 @@ def _given_up(waiting: Waiting, timeout_s: float) -> FerryError:
         return NotConfirmedError.saying(
             f"no acknowledgement within {timeout_s:g} s",
             detail=detail,
-            hint="it may have been stored all the same: publish it again",
+            hint="it may have been stored nevertheless: publish it again",
         )
     if last is not None:
         return _own(last, maybe_stored=False)
     return NotConnectedError.saying(
-        f"not published within {timeout_s:g} s: the bus is away", hint="nothing was stored"
+        f"not published within {timeout_s:g} s: the bus is unreachable", hint="nothing was stored"
     )

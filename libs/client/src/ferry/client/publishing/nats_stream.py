@@ -88,7 +88,7 @@ class NatsStream:
             self._settle(
                 number,
                 RefusedError.saying(
-                    "the reading is larger than the server takes",
+                    "the reading is larger than the server accepts",
                     detail=f"{len(body)} bytes",
                     hint="publish fewer at a time",
                 ),
@@ -155,7 +155,7 @@ class NatsStream:
         number = message.subject[len(self._inbox) + 1 :]
         if message.headers and message.headers.get("Status") == NO_RESPONDERS:
             hint = "is JetStream on, has `ferry topology` run, and does this account import the gateway's subjects?"
-            self._settle(number, NotStoredError.saying("no stream takes this subject", hint=hint))
+            self._settle(number, NotStoredError.saying("no stream accepts this subject", hint=hint))
             return
         try:
             self._settle(number, sequence_of(message.data))

@@ -1,4 +1,4 @@
-"""What a lane needs: a stream that confirms, and a store that keeps what is not confirmed."""
+"""The ports of a lane: a stream that confirms, and a store that keeps what is not confirmed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

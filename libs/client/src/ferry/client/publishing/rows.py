@@ -1,4 +1,4 @@
-"""Rows from what a program has: an iterable, a pandas DataFrame, a CSV file. Each knows its place, for errors."""
+"""Rows from an iterable, a pandas DataFrame or a CSV file. Each knows its position, for errors."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""The spool's SQLite file: bounded in pages, fsynced, and left alone when it is another program's."""
+"""The spool's SQLite file: bounded in pages, fsynced, and not touched if it belongs to another program."""
 
 import contextlib
 import json
@@ -125,7 +125,7 @@ class SpoolFile:
             return SpoolFullError.saying(
                 "the spool is full",
                 detail=f"{self._path}: {error}",
-                hint="the bus has been away for too long, or the disk is full",
+                hint="the bus has been unreachable for too long, or the disk is full",
             )
 
     def _insert(self, entry: Entry) -> int:

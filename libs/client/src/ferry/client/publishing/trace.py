@@ -1,4 +1,4 @@
-"""The caller's trace goes along as W3C Trace Context, where OpenTelemetry is installed. It is never needed."""
+"""Passes on the caller's trace as W3C Trace Context if OpenTelemetry is installed."""
 
 from ferry.client.publishing.ports import NO_HEADERS, Headers
 

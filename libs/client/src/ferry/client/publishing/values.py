@@ -1,4 +1,4 @@
-"""What a program has (numbers, times, rows) as the contract's JSON. Pure."""
+"""Converts a program's numbers, times and rows to the contract's JSON. Pure."""
 
 import json
 import math
@@ -22,7 +22,7 @@ STEP_MS = 1000
 def reading_json(value: object, time_ms: int) -> bytes:
     """One reading of the contract. Raises ValueError, which says what is wrong with the value or its time."""
     if not 0 <= time_ms <= MAX_TIME:
-        raise ValueError(f"time is in Unix ms; {time_ms} is not a time of this era")
+        raise ValueError(f"time is in Unix ms; {time_ms} is not a plausible time")
     shown = _value_json(value)
     try:
         return f'{{"value":{shown},"time":{time_ms}}}'.encode()
@@ -50,7 +50,7 @@ def _string(value: str) -> str:
 def _number(value: Any) -> str:
     """Its digits as Python writes them: numpy's numbers are numbers, a bool is not."""
     if type(value).__name__ in {"bool", "bool_"}:
-        raise ValueError("a bool is no value: send 'on', '1' or a status")
+        raise ValueError("a bool is not a value: send 'on', '1' or a status")
     if isinstance(value, numbers.Integral):
         return str(int(value))
     if isinstance(value, Decimal) and value.is_finite():
@@ -70,7 +70,7 @@ def time_ms(moment: Any) -> int:
         return moment
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
-            raise ValueError("a time without a zone means nothing elsewhere: give it one, such as UTC")
+            raise ValueError("a time needs a time zone, such as UTC")
         return round(moment.timestamp() * MS)
     if isinstance(moment, numbers.Integral) and type(moment).__name__ != "bool":
         return int(moment)

@@ -1,4 +1,4 @@
-"""The one owner of streams, buckets and consumers: what the server has, what it should have, and the way there."""
+"""The owner of streams, buckets and consumers: compares the server with the contract and migrates it."""
 
 from ferry.client.topology.laying import apply, differences
 from ferry.client.topology.migration import Change, Infos, RefusedError

@@ -1,4 +1,4 @@
-"""Makes and migrates the streams, buckets and consumers that the contract names."""
+"""Creates and migrates the streams, buckets and consumers of the contract."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,7 +27,7 @@ async def apply(
 ) -> list[Change]:
     """Creates what is missing, updates what differs; the changes, in order. `say` hears of each as it is made.
 
-    Refuses before it touches anything; `ended` ends the wait for a stream to be worked off. Raises
+    Refuses before it touches anything; `ended` ends the wait for a stream to drain. Raises
     RefusedError, which says what to do, and nats-py's errors.
     """
     changes = await differences(jetstream, settings)

@@ -1,4 +1,4 @@
-"""How what the server has becomes what it should be, with every message kept and each sensor's order."""
+"""Migrates a stream while keeping every message and each sensor's order."""
 
 import asyncio
 import time
@@ -68,14 +68,14 @@ class Change:
         for field in FIXED:
             if field in self.fields and self.fields[field][1] is not True:
                 return (
-                    f"{field} of a stream cannot be changed; stop who publishes to it, let it be worked off or "
-                    "back it up, remove it by hand, and run this again"
+                    f"{field} of a stream cannot be changed; stop its publishers, drain it or back it up, "
+                    "delete it by hand, and run this again"
                 )
         state = self.info.state
         if "max_bytes" in self.fields and self.fields["max_bytes"][1] < state.bytes:
-            return f"{state.bytes} bytes lie in it, more than the new max_bytes: let it be worked off first"
+            return f"{state.bytes} bytes are stored in it, more than the new max_bytes: let it drain first"
         if "max_age" in self.fields and state.messages and _shorter(*self.fields["max_age"]):
-            return "a shorter max_age deletes what is older: empty it first (for dead letters: replay or discard)"
+            return "a shorter max_age deletes older messages: empty it first (for dead letters: replay or discard)"
         return None
 
 
@@ -108,7 +108,7 @@ async def consumer_change(jetstream: Infos, stream: str, wanted: ConsumerConfig)
 async def repartition(
     jetstream: JetStreamContext, change: Change, drain_s: float, ended: asyncio.Event
 ) -> None:
-    """Closes the stream to publishers, and waits until it is worked off: what is left has its old partition.
+    """Closes the stream to publishers, and waits until it is drained: what is left has its old partition.
 
     Should another partition take a sensor's newer readings, they would overtake the older ones. Raises
     RefusedError after `drain_s` (s), or when `ended` is set: the stream is open again, partitioned as it was.
@@ -130,11 +130,11 @@ async def _worked_off(jetstream: JetStreamContext, name: str, drain_s: float, en
     deadline = time.monotonic() + drain_s
     while left := (await jetstream.stream_info(name)).state.messages:
         if ended.is_set():
-            raise RefusedError(f"{name}: ended while {left} messages were being worked off; run it again")
+            raise RefusedError(f"{name}: ended while {left} messages were being drained; run it again")
         if time.monotonic() > deadline:
             raise RefusedError(
-                f"{name}: {left} messages were not worked off within {drain_s:g} s, so its partitions stay as they "
-                "were; is telemetry running, and the cloud there (`ferry status`)? FERRY_DRAIN_S gives more time"
+                f"{name}: {left} messages were not drained within {drain_s:g} s, so its partitions are unchanged; "
+                "is telemetry running, the cloud reachable (`ferry status`)? Increase FERRY_DRAIN_S for more time"
             )
         await asyncio.sleep(TURN_S)
 

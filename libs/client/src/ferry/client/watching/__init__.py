@@ -1,1 +1,1 @@
-"""What passes on the bus, as it passes: readings, dead letters, events, deliveries."""
+"""Live traffic on the bus: readings, dead letters, events, deliveries."""

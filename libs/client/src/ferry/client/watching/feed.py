@@ -1,4 +1,4 @@
-"""The lines of one watch: what was asked for, in a queue of bounded size whose losses are counted."""
+"""The lines of one watch, in a bounded queue that counts what it drops."""
 
 import asyncio
 import contextlib

@@ -22,14 +22,14 @@ _WORDS = tuple(
         (r"certificate verify failed|invalid peer certificate", "the certificate is not valid"),
         (
             r"wrong version number|record layer|InvalidContentType|corrupt message",
-            "no TLS is spoken on this port",
+            "this port does not use TLS",
         ),
         (r"\bssl\b|\btls\b|handshake", "the TLS handshake failed"),
         (
             r"name or service not known|nodename nor servname|no address associated|name resolution|dns error",
             "the name does not resolve",
         ),
-        (r"proxy authentication required|\b407\b", "the proxy wants a user and password"),
+        (r"proxy authentication required|\b407\b", "the proxy requires a user and password"),
         (r"connection refused|connect call failed", "connection refused"),
         (r"network is unreachable", "the network is unreachable"),
         (r"no route to host|host is unreachable", "no route to the host"),

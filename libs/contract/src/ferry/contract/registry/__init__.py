@@ -1,4 +1,4 @@
-"""The fleet: its entities, how the bucket keeps them, and what is asked about them."""
+"""The fleet: its entities, their records in the bucket, and the requests about them."""
 
 from ferry.contract.registry.changes import (
     MOST_PARTS,

@@ -1,4 +1,4 @@
-"""What is asked for to be registered, changed or retired."""
+"""Requests to register, change and retire entities."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,53 +12,53 @@ from ferry.contract.registry.entities import Gateway
 Noun = Literal["gateway", "device", "sensor"]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 ReportInterval = Annotated[int, Field(ge=60_000, le=604_800_000)]
-"""In ms, the bounds that Thing+ accepts."""
+"""In ms: the limits that Thing+ accepts."""
 MOST_PARTS = 500
 """Devices and sensors that may come with a gateway: the answer must fit into one message."""
 MOST_PLACES = 1000
 
 
 class NewDevice(Request):
-    """A device that comes with its gateway. Without `reqId`, its name says which device of the gateway it is."""
+    """A device that comes with its gateway. Without `reqId` it is identified by its name on the gateway."""
 
     name: Name
     model: str | None = None
-    """A device model of the gateway's model. Without it, the only one."""
+    """A device model of the gateway's model; by default the only one."""
     req_id: EntityId | None = None
-    """The id to have, where it must be a certain one."""
+    """The id, if a particular one is required."""
 
 
 class NewSensor(Request):
-    """A sensor that comes with its gateway. Without `reqId`, its name says which sensor of the device it is."""
+    """A sensor that comes with its gateway. Without `reqId` it is identified by its name on the device."""
 
     device_id: EntityId
     """The device that it is on."""
     name: Name
     type: str
-    """Such as `temperature`: one of the device model's."""
+    """A sensor type of the device model, such as `temperature`."""
     driver_name: str | None = None
     model: str | None = None
     category: str | None = None
-    """The three above: without them, what the device model has for the type."""
+    """By default these three follow from the type."""
     req_id: EntityId | None = None
-    """The id to have, where it must be a certain one."""
+    """The id, if a particular one is required."""
 
 
 class RegisterGateway(Request):
-    """`devices` and `sensors`, at most 500 together, are registered with it, in one call of the cloud's.
+    """`devices` and `sensors`, at most 500 together, are registered with it in one call to the cloud.
 
     Without `reqId` an id is made and kept under the name: the same request again is about the same gateway.
     """
 
     name: Name
     site_id: str | None = None
-    """Without it, the account's only site."""
+    """By default the account's only site."""
     model: str | None = None
-    """The gateway model. Without it, 52, Thing+'s open one."""
+    """The gateway model; by default 52, Thing+'s open model."""
     report_interval: ReportInterval | None = None
-    """In ms. Without it, the model's."""
+    """In ms; by default the model's."""
     req_id: EntityId | None = None
-    """The id to have, where it must be a certain one."""
+    """The id, if a particular one is required."""
     devices: list[NewDevice] = []
     sensors: list[NewSensor] = []
 
@@ -94,7 +94,7 @@ class RefusedPart(Message):
 
 
 class RegisteredGateway(Gateway):
-    """`refused` is what of its devices and sensors is not registered; all others are."""
+    """`refused` lists its devices and sensors that were not registered; all others were."""
 
     refused: list[RefusedPart] | None = None
 
@@ -120,7 +120,7 @@ class _Change(Request):
 
 
 class UpdateGateway(_Change):
-    """What is left out stays as it is."""
+    """Omitted fields stay unchanged."""
 
     id: EntityId
     name: Name | None = None
@@ -129,7 +129,7 @@ class UpdateGateway(_Change):
 
 
 class UpdateDevice(_Change):
-    """What is left out stays as it is."""
+    """Omitted fields stay unchanged."""
 
     owner: EntityId
     """The gateway's id."""
@@ -138,7 +138,7 @@ class UpdateDevice(_Change):
 
 
 class UpdateSensor(_Change):
-    """What is left out stays as it is. `deviceId` moves the sensor to another device of its gateway."""
+    """Omitted fields stay unchanged. `deviceId` moves the sensor to another device of its gateway."""
 
     owner: EntityId
     """The gateway's id."""
@@ -148,7 +148,7 @@ class UpdateSensor(_Change):
 
 
 class Retired(Message):
-    """How many entities were retired by the request, the asked-for one among them; 0 when it was retired before."""
+    """How many entities were retired, including the requested one; 0 if it had been retired before."""
 
     gateways: int = 0
     devices: int = 0
@@ -156,7 +156,7 @@ class Retired(Message):
 
 
 class Place(Request):
-    """Which entity is meant by its name: a gateway, a device of `owner`, or a sensor on `deviceId` of `owner`."""
+    """An entity by name: a gateway, a device of `owner`, or a sensor on `deviceId` of `owner`."""
 
     noun: Noun
     owner: EntityId | None = None
@@ -173,7 +173,7 @@ class Place(Request):
 
 
 class ReserveIds(Request):
-    """Asks for an id for each place: the registered entity's, or one that is made and kept for seven days."""
+    """Requests an id for each place: the registered entity's, or a new one that is reserved for seven days."""
 
     places: Annotated[list[Place], Field(min_length=1, max_length=MOST_PLACES)]
 

@@ -1,4 +1,4 @@
-"""What the fleet is made of, in the guide's names (chapters 5 to 7). Answers and events carry these."""
+"""The entities of the fleet, with the guide's names (chapters 5 to 7). Answers and events contain them."""
 
 from ferry.contract.ids import EntityId
 from ferry.contract.model import Message

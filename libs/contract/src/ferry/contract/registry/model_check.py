@@ -1,4 +1,4 @@
-"""A request against its gateway model: what is left out is filled in, what is wrong is named.
+"""Checks a request against its gateway model: fills in what is omitted and reports what is wrong.
 
 The registry checks so before any call of the cloud's, and who asks it may do so before any request.
 """
@@ -36,14 +36,14 @@ def sensor_of(model: GatewayModel, device: Device, asked: NewSensor) -> Sensor:
 
 
 def check_id(model: GatewayModel, gateway: str) -> None:
-    """Raises ProblemError when the model wants a UUID and this is none (guide, chapter 5.3)."""
+    """Raises ProblemError if the model requires a UUID and this is not one (guide, chapter 5.3)."""
     if model.id_format == "uuid" and not UUID_HEX.fullmatch(gateway):
         raise ProblemError.of(
             "bad-id",
             422,
             f"gateway model {model.id} takes a UUID without dashes, in lower case, as id",
             field="reqId",
-            hint="leave reqId out and one is made, or use uuidgen | tr -d - | tr A-Z a-z",
+            hint="omit reqId and one is generated, or use uuidgen | tr -d - | tr A-Z a-z",
         )
 
 
@@ -59,7 +59,7 @@ def device_model(model: GatewayModel, name: str | None) -> DeviceModel:
 
 
 def check_room(model: GatewayModel, wanted: Device, there: Iterable[Device]) -> None:
-    """Raises ProblemError when the gateway has all the devices of this model that it may have."""
+    """Raises ProblemError if the gateway already has as many devices of this model as it may."""
     most = device_model(model, wanted.model).max
     if most is not None and sum(device.model == wanted.model for device in there) >= most:
         raise ProblemError.of(
@@ -111,7 +111,7 @@ def _mismatch(kind: str, field: str, given: str, expected: Iterable[str]) -> Pro
         f"a sensor of type {kind} has {field} {' or '.join(allowed)}, not {given}",
         field=field,
         allowed=allowed,
-        hint=f"leave {field} out and it is filled in",
+        hint=f"leave {field} out to have it filled in",
     )
 
 

@@ -1,4 +1,4 @@
-"""What is asked of the fleet, and of the cloud about it."""
+"""Requests about the fleet, and to import it from the cloud."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ class ModelRequest(Request):
 
 
 class ListRequest(Request):
-    """A page; `owner` narrows devices and sensors to one gateway. `after` is the page before's `next`."""
+    """A page; `owner` narrows devices and sensors to one gateway. `after` is the previous page's `next`."""
 
     owner: EntityId | None = None
     after: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,257}$")] = ""
@@ -45,7 +45,7 @@ class SensorList(Message):
 
 
 class ImportRequest(Request):
-    """Takes over some of what the cloud has; `gateway` narrows it to one.
+    """Imports part of what the cloud has; `gateway` restricts it to one.
 
     `after` is the `next` of the answer before. Without it, an import that was interrupted within the last hour goes on
     where it was, unless `restart` is set.
@@ -57,7 +57,7 @@ class ImportRequest(Request):
 
 
 class Imported(Message):
-    """How many are new or changed here; `unreadable` says of each entity that was left out, why.
+    """How many are new or changed here; `unreadable` gives the reason for each entity that was skipped.
 
     `deleted` names what is registered here and not at the cloud any more: its record stays, with `deletedBefore`.
     `resumed`: this answer goes on with an earlier import. `retryAfter`, in s: the cloud asked for a pause.

@@ -1,4 +1,4 @@
-"""What lies in the bucket `ferry-registry`, and under which keys."""
+"""The records of the bucket `ferry-registry` and their keys."""
 
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -11,15 +11,15 @@ Entity = TypeVar("Entity", bound=Gateway | Device | Sensor)
 
 
 class State(StrEnum):
-    """What a record in the bucket says of its entity; a key without a record says nothing."""
+    """The state of the entity in a record."""
 
     REGISTERED = "registered"
     RETIRED = "retired"
-    """Given up by its operator. The record expires after `RETIRED_KEPT_S`."""
+    """Retired by an operator. The record expires after `RETIRED_KEPT_S`."""
 
 
 RETIRED_KEPT_S = 30 * 86_400
-"""As long as dead letters are kept; after that a retired entity is one that nobody ever registered."""
+"""As long as dead letters are kept; after that a retired entity counts as never registered."""
 FILLED_KEY = "_filled"
 """The bucket has this key once it holds the whole fleet. Without it, a missing sensor proves nothing."""
 
@@ -33,7 +33,7 @@ class Record(Message, Generic[Entity]):
 
 
 class Filled(Message):
-    """What the bucket holds under `FILLED_KEY`: since when, in Unix ms. That the key is there is what counts."""
+    """What the bucket holds under `FILLED_KEY`: since when, in Unix ms. Only the existence of the key matters."""
 
     at: int
 

@@ -100,14 +100,14 @@ def _problem(subject: str, error: Exception) -> Problem:
     if isinstance(error, TimeoutError | nats.errors.Error):
         _log.warning("request.timeout", subject=subject, error=type(error).__name__)
         return ProblemError.of(
-            "timeout", 504, "the request took too long", hint="try again; the log says what it waited for"
+            "timeout", 504, "the request took too long", hint="try again; the log shows what it waited for"
         ).problem
     # A ValidationError among them: what the handler itself could not read is no fault of the caller's.
     _log.error("request.failed", subject=subject, exc_info=error)
     return ProblemError.of(
         "internal",
         500,
-        "the service failed on this request",
+        "the service failed to process this request",
         detail=type(error).__name__,
         hint="the service's log has the cause",
     ).problem

@@ -42,7 +42,7 @@ class Inboxes:
 
     def __init__(self, meter: Meter) -> None:
         self._ignored = meter.create_counter(
-            "ferry.requests.ignored", description="requests whose reply subject is no inbox"
+            "ferry.requests.ignored", description="requests whose reply subject is not an inbox"
         )
         self._since_logged = 0
         self._log_again = 0.0
@@ -59,7 +59,7 @@ class Inboxes:
                 subject=subject,
                 reply=ascii(reply[:_LONGEST_SHOWN]),
                 count=self._since_logged,
-                hint="an answer goes to the asker's inbox (_INBOX.…) alone: use your client's request call",
+                hint="answers are sent only to the caller's inbox (_INBOX.…): use your client's request call",
             )
             self._since_logged, self._log_again = 0, now + _LOG_EVERY_S
         return False

@@ -54,7 +54,7 @@ def _paused(state: State) -> Iterator[Trouble]:
     if any(pause.gateway is None for pause in state.paused):
         reason = next(pause.reason for pause in state.paused if pause.gateway is None)
         yield Trouble(
-            "stopped", "An operator has paused all that is sent to Thing+.", reason, "Resume it below."
+            "stopped", "An operator has paused everything that is sent to Thing+.", reason, "Resume it below."
         )
     elif state.paused:
         what = f"Operators have paused {len(state.paused)} gateways or sensors."
@@ -68,11 +68,11 @@ def _breakers(state: State, now_ms: int) -> Iterator[Trouble]:
         if replica.breaker == "open":
             what = f"Replica {replica.replica} has stopped sending to Thing+: most of its sensors fail."
             yield Trouble(
-                "stopped", what, why, "Readings wait in the stream; none is lost. It tries again by itself."
+                "stopped", what, why, "Readings wait in the stream; none is lost. It retries by itself."
             )
         elif replica.breaker == "half_open":
             what = f"Replica {replica.replica} is checking whether Thing+ works again."
-            yield Trouble("failing", what, why, "Nothing to do: it goes on by itself.")
+            yield Trouble("failing", what, why, "Nothing to do: it continues by itself.")
         elif last and now_ms - last.at < RECENT_MS:
             yield Trouble(
                 "warning", f"Some requests of replica {replica.replica} failed.", why, "They are retried."
@@ -88,7 +88,7 @@ def _lanes(state: State) -> Iterator[Trouble]:
         yield Trouble("failing", what, "FERRY_DEAD may be full.", "Replay or discard dead letters.")
     if failing:
         then = (
-            "They are tried again, in order. A sensor that keeps failing while others get through ends in the "
+            "They are retried in order. If a sensor keeps failing while others get through, its readings become "
             "dead letters, retries_exhausted."
         )
         which, why = _which(state, "failing", failing)
@@ -164,7 +164,7 @@ def _clouds(state: AuthState) -> Iterator[Trouble]:
             then = cloud.hint or "Put the right credentials into auth's secrets."
             yield Trouble("stopped", f"{title} refuses the credentials.", why, then)
         elif cloud.state in {"unavailable", "bad_answer"}:
-            then = cloud.hint or "Auth tries again by itself."
+            then = cloud.hint or "Auth retries by itself."
             yield Trouble("failing", f"{title} gives no token.", why, then)
         elif cloud.state == "unconfigured":
             yield Trouble("warning", f"{title} is not configured.", why, cloud.hint or "")

@@ -34,7 +34,7 @@ def read_pem(text: str) -> tuple[list[x509.Certificate], list[str]]:
     text = text.replace("\\r", "").replace("\\n", "\n")  # as in an environment variable or a JSON text
     if "PRIVATE KEY-----" in text:
         hint = "send the certificate alone; treat this key as disclosed if it is in use"
-        raise problem("private-key", "there is a private key in it, which nobody may send", hint=hint)
+        raise problem("private-key", "it contains a private key, which must never be sent", hint=hint)
     bodies = _bodies(text)
     if not bodies:
         raise _nothing(text)
@@ -54,7 +54,7 @@ def _bodies(text: str) -> list[str]:
         label = mark["label"]
         if label not in CERTIFICATE:
             what = _WHAT.get(label, f"a block {label!a}")
-            raise problem("not-a-certificate", f"there is {what} in it, which is no certificate")
+            raise problem("not-a-certificate", f"there is {what} in it, which is not a certificate")
         if (mark["side"] == "END") != (begun is not None):
             raise _cut_off(begun=begun is not None)
         if begun is None:

@@ -14,11 +14,11 @@ NOT_THERE = "not known to the cloud (404)"
 CONNECTED = "nothing: the sensor is connected"
 SILENT = (
     "not heard in 26 minutes: after three tries a sensor sleeps for 20 minutes; check that its Wi-Fi profile "
-    "is right and reaches the internet, wake it, and provision it again, which follows it anew"
+    "is right and reaches the internet, wake it, and provision it again"
 )
 RELEASED = (
-    "the cloud has it no more: it was released or deleted there; provision it again to claim it, "
-    "or give it up with `ferry otosense forget`"
+    "the cloud no longer has it: it was released or deleted there; provision it again to claim it, "
+    "or delete it here with `ferry otosense forget`"
 )
 
 

@@ -4,7 +4,7 @@ from ferry.clouds.errors import BadAnswerError, BearerRefusedError, CloudError, 
 from ferry.clouds.otosense import ClaimedError
 from ferry.contract.problems import ProblemError
 
-REPEAT = "send the same request again: it is safe, and finds what was done"
+REPEAT = "send the same request again: it is safe and continues"
 
 
 def ambiguous(error: CloudError) -> bool:
@@ -31,7 +31,7 @@ def problem(error: CloudError) -> ProblemError:
     words = str(error)
     match error:
         case BearerRefusedError():
-            hint = "`ferry auth state` says how the credentials stand"
+            hint = "`ferry auth state` shows the state of the credentials"
             return ProblemError.of(
                 "token-refused", 502, "OtoSense refuses our token", detail=words, hint=hint
             )
@@ -59,13 +59,13 @@ def problem(error: CloudError) -> ProblemError:
             )
         case _:
             return ProblemError.of(
-                "cloud-unavailable", 503, "OtoSense gave no usable answer", detail=words, hint=REPEAT
+                "cloud-unavailable", 503, "OtoSense sent no usable answer", detail=words, hint=REPEAT
             )
 
 
 def claimed_unreadable(error: ClaimedError) -> ProblemError:
     """The cloud has done what was asked for: to ask again would change nothing."""
-    hint = "it is claimed: do not send it again; look it up at OtoSense, and tell its support of the id"
+    hint = "it is claimed: do not send it again; look it up at OtoSense, and report the id to its support"
     title = "OtoSense has claimed the sensor, with an id that Ferry cannot use"
     return ProblemError.of("claimed-unreadable", 502, title, detail=str(error), hint=hint)
 
@@ -78,7 +78,7 @@ def claimed_already(sensor_id: str, *, ours: bool) -> ProblemError:
             409,
             f"sensor {sensor_id} is claimed already, with another certificate",
             field="cert",
-            hint=f"`ferry otosense show {sensor_id}` shows how it stands",
+            hint=f"`ferry otosense show {sensor_id}` shows its state",
         )
     return ProblemError.of(
         "other-tenant",
@@ -100,7 +100,7 @@ def unreadable(sensor_id: str) -> ProblemError:
         "record-unreadable",
         500,
         f"the record of sensor {sensor_id} cannot be read",
-        detail="another version of Ferry wrote it, or somebody wrote into the bucket",
+        detail="another version of Ferry, or something else, wrote it",
         field="sensorId",
         hint=f"`ferry otosense forget {sensor_id}`, then provision it again, which finds it at the cloud",
     )
@@ -108,5 +108,5 @@ def unreadable(sensor_id: str) -> ProblemError:
 
 def contended(sensor_id: str) -> ProblemError:
     return ProblemError.of(
-        "contended", 503, f"the record of sensor {sensor_id} is being changed all the time", hint="try again"
+        "contended", 503, f"the record of sensor {sensor_id} keeps being changed by others", hint="try again"
     )

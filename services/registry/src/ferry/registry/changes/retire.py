@@ -95,7 +95,7 @@ async def _live(registrar: Registrar[E], key: str, entity: str) -> E | None:
 
 async def _delete(registrar: Registrar[E], entity: E) -> None:
     if entity.deleted_before is not None:
-        return  # an import found that the cloud has it no more
+        return  # an import found that the cloud no longer has it
     try:
         await registrar.calls.delete(entity)
     except CloudError as error:

@@ -80,7 +80,7 @@ class Filled:
             "not-imported",
             409,
             "the cloud has gateways that are not registered here: a new one might be there already",
-            hint="run `ferry import` first, or say the id",
+            hint="run `ferry import` first, or give the id",
         )
 
     async def watch(self) -> None:

@@ -1,4 +1,4 @@
-"""What an import writes: an entity as the cloud has it, or that the cloud has it no more."""
+"""What an import writes: an entity as the cloud has it, or that the cloud no longer has it."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -44,7 +44,7 @@ async def adopt(registrar: Registrar[E], found: E, parts: Callable[[], Awaitable
 
 
 async def deleted(registrar: Registrar[E], entity: E, *, told: bool = False) -> bool:
-    """Notes that the cloud has it no more. False when there is nothing to note. Raises ProblemError."""
+    """Notes that the cloud no longer has it. False when there is nothing to note. Raises ProblemError."""
     for _ in range(TRIES):
         record, revision = await registrar.get(key_of(entity))
         known = entity_of(record)

@@ -62,7 +62,7 @@ class Account:
         raise ProblemError.of(
             "which-site",
             422,
-            "the account has several sites: say which" if sites else "the account has no site",
+            "the account has several sites: select one" if sites else "the account has no site",
             field="siteId",
             allowed=[site.id for site in sites],
         )

@@ -121,7 +121,7 @@ def _one(place: Place, found: Sequence[Entity]) -> Entity | None:
             f"{len(found)} {place.noun}s are called {place.name!r}",
             field="reqId",
             allowed=[entity.id for entity in found][:20],
-            hint="say which by its id",
+            hint="select one by its id",
         )
     return found[0] if found else None
 

@@ -145,7 +145,7 @@ def _compiled(path: str | None) -> re.Pattern[str] | None:
     try:
         return re.compile(path if path.startswith("^") else rf"\A{translate(path)}")
     except (re.error, OverflowError, RecursionError) as problem:
-        raise ValueError(f"path is no pattern: {problem}") from None
+        raise ValueError(f"path is not a valid pattern: {problem}") from None
 
 
 def _fits(armed: Armed, target: Target) -> bool:

@@ -40,9 +40,9 @@ def _parse(pem: str) -> list[x509.Certificate]:
     try:
         chain = x509.load_pem_x509_certificates(pem.encode())
     except ValueError:
-        raise CertificateError("cert is no X.509 certificate in PEM") from None
+        raise CertificateError("cert is not an X.509 certificate in PEM") from None
     if pem.count(BEGIN) != len(chain):
-        raise CertificateError("cert holds something that is no whole certificate")
+        raise CertificateError("cert contains something other than complete certificates")
     if len(chain) > MOST_CERTIFICATES:
         raise CertificateError(f"there are more than {MOST_CERTIFICATES} certificates")
     return chain

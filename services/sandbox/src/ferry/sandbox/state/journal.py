@@ -120,7 +120,9 @@ class Journal:
         self._retry_at = time.monotonic() + self._retry_s
         if self.problem is None:
             self.problem = f"{type(problem).__name__}: {problem.strerror}"
-            _say(f"the state is no longer kept in {self.path} ({self.problem}); the sandbox goes on without")
+            _say(
+                f"the state is no longer kept in {self.path} ({self.problem}); the sandbox continues without it"
+            )
 
     def _close_file(self) -> None:
         if self._file >= 0:

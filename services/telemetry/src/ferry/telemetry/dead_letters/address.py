@@ -1,4 +1,4 @@
-"""Of whom a dead letter speaks."""
+"""The gateway and sensor that a dead letter belongs to."""
 
 
 def address_of(subject: str) -> tuple[str | None, str | None]:

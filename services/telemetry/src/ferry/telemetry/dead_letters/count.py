@@ -1,4 +1,4 @@
-"""How many dead letters match a filter: by the stream's own counts, or by a look at each where times are asked for."""
+"""Counts dead letters that match a filter: from the stream's own counts, or one by one if times are filtered."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""FERRY_DEAD read, replayed and discarded. A letter is deleted only after its replay was stored."""
+"""Reads, replays and discards FERRY_DEAD. A letter is deleted only after its replay was stored."""
 
 import base64
 import time

@@ -1,4 +1,4 @@
-"""Dead letters that could not be stored, tried again: one at a time, so that a full stream delays nobody."""
+"""Retries dead letters that could not be stored, one at a time, so that a full stream delays nobody."""
 
 import asyncio
 

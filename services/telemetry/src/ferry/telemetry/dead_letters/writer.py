@@ -1,4 +1,4 @@
-"""Dead letters written to FERRY_DEAD: the original body untouched, everything else in headers."""
+"""Writes dead letters to FERRY_DEAD: the original body, with everything else in headers."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What the cloud has of one sensor, read for an operator: its status, its last reading, and a span of time."""
+"""Reads what the cloud has of one sensor, for an operator: status, last reading, and a span of time."""
 
 import asyncio
 import json
@@ -71,7 +71,7 @@ def _understood(answer: Answer, read: Read) -> Series:
         raise ProblemError.of("unknown-sensor", NOT_FOUND, "the cloud does not have this sensor")
     found = read(answer.body, answer.status)
     if found is None:
-        raise _unread("its answer is in no form that is known")
+        raise _unread("its answer has no known form")
     return found
 
 
@@ -101,7 +101,7 @@ def _newest(points: list[CloudPoint]) -> list[CloudPoint]:
 
 
 def _unread(words: str) -> ProblemError:
-    hint = "`ferry status` says how the cloud behaves"
+    hint = "`ferry status` shows the state of the cloud"
     return ProblemError.of(
         "cloud-unread", 502, "the cloud cannot be asked now", detail=words[:300], hint=hint
     )

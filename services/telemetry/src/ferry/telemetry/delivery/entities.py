@@ -1,4 +1,4 @@
-"""Whether a sensor or gateway that the cloud refuses is really gone: one GET of the gateway, shared by its lanes."""
+"""Checks whether a sensor or gateway that the cloud refuses is really gone, by one GET of the gateway."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What a request is asked, and what came of it."""
+"""A request to the cloud and its outcome."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What delivery needs of the cloud and of auth."""
+"""The ports of delivery: the cloud and auth."""
 
 from typing import Protocol
 

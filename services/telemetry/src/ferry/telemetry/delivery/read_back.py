@@ -1,4 +1,4 @@
-"""What the cloud has of a sensor, read back after a doubt. An answer that is not understood proves nothing."""
+"""Reads back what the cloud has after an ambiguous failure. An answer that is not understood proves nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

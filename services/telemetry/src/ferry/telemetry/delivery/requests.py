@@ -1,4 +1,4 @@
-"""One request until its outcome is final: token, gate, retries in order, and what the cloud's answer means."""
+"""Runs one request until its outcome is final: token, gate, retries in order, meaning of the cloud's answer."""
 
 import asyncio
 import random

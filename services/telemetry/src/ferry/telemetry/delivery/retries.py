@@ -1,4 +1,4 @@
-"""How long a lane backs off, and how long it may fail alone. Times in s. Pure."""
+"""Back-off of a lane, and how long it may fail alone. Times in s. Pure."""
 
 import random
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A sensor's readings, from its lane to the cloud: coalesced, in order, compared when in doubt."""
+"""Sends a sensor's readings from its lane to the cloud: coalesced, in order, compared after ambiguous failures."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager

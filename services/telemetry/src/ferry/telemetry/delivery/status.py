@@ -1,4 +1,4 @@
-"""A published status on its way to the cloud: the latest wins, with the validity that it has left."""
+"""Sends a published status to the cloud: the latest wins, with its remaining validity."""
 
 from collections.abc import Callable
 

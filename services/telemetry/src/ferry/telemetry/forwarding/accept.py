@@ -1,4 +1,4 @@
-"""Where a delivery goes: into its lane's memory, or its sequence into the lane's backlog."""
+"""Accepts a delivery: into its lane's memory, or its sequence into the lane's backlog."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A delivery decoded into its lane, or rejected."""
+"""Decodes a delivery into its lane, or rejects it."""
 
 from ferry.telemetry.lanes.decode import Invalid, decode_status
 from ferry.telemetry.lanes.points import points_of

@@ -1,4 +1,4 @@
-"""What a lane has parked in the stream: taken out of memory, and read again in its turn."""
+"""Reads a lane's parked messages from the stream again, in order."""
 
 import structlog
 

@@ -1,4 +1,4 @@
-"""A lane that fails by a bug of ours: by itself, for a growing time, and said with its position."""
+"""Quarantines a lane that fails because of a bug in Ferry: alone, for a growing time, logged with its position."""
 
 import structlog
 

@@ -1,4 +1,4 @@
-"""A sensor's lane at work: its readings leave in order, and what has no room in memory is read again."""
+"""Runs a sensor's lane: sends its readings in order and reads parked ones again."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The status of a gateway or sensor at work: the latest leaves, once its entity is registered."""
+"""Runs the status lane of a gateway or sensor: sends the latest once its entity is registered."""
 
 from ferry.contract.dead import Reason
 from ferry.telemetry.delivery.read_back import Deferred

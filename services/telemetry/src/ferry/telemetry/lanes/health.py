@@ -1,4 +1,4 @@
-"""How a lane fares with its cloud. Pure."""
+"""Health of a lane: failures and successes of its requests. Pure."""
 
 from dataclasses import dataclass
 

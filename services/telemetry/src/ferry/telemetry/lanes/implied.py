@@ -1,4 +1,4 @@
-"""What a partition's owner remembers of the `on` that readings imply. Lost with the lease: others may send more."""
+"""When a reading may imply the next `on`. Lost with the lease, so that the next owner may send more."""
 
 from dataclasses import dataclass, field
 

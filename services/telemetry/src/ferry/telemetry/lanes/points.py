@@ -1,4 +1,4 @@
-"""A publication's readings as points that can be sent, and what is wrong with the others. Pure."""
+"""Splits a publication's readings into points that can be sent and errors of the others. Pure."""
 
 import msgspec
 

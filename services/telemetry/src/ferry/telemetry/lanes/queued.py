@@ -1,4 +1,4 @@
-"""A lane's points on their way, and the deliveries that wait for them."""
+"""A lane's points in flight, and the deliveries that wait for them."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""The status of a gateway or sensor: the latest wins, and an old one is not sent as if it were new."""
+"""The status of a gateway or sensor: the latest wins, and an older one is never sent after a newer one."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which times of a reading can be true. A wrong clock must not close a sensor: Thing+ refuses every older time."""
+"""Plausible times of a reading. A wrong clock must not block a sensor: Thing+ refuses every older time."""
 
 from dataclasses import dataclass
 
@@ -25,10 +25,10 @@ class TimeBounds:
             ahead_s = (time_ms - stored_ms) // 1000
             raise Invalid(
                 Reason.FUTURE_TIME,
-                f"time {time_ms} is {ahead_s} s ahead of the bus's clock{hint}; Unix ms are wanted",
+                f"time {time_ms} is {ahead_s} s ahead of the bus's clock{hint}; it must be Unix ms",
             )
         raise Invalid(
-            Reason.INVALID_TIME, f"time {time_ms} is before {self.earliest_ms}{hint}; Unix ms are wanted"
+            Reason.INVALID_TIME, f"time {time_ms} is before {self.earliest_ms}{hint}; it must be Unix ms"
         )
 
     def _hint(self, time_ms: int, latest_ms: int) -> str:

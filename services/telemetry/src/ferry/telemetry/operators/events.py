@@ -1,4 +1,4 @@
-"""What other systems are told of lanes, the cloud and the streams: once when it begins, once when it ends."""
+"""Events about lanes, the cloud and the streams: one when a condition begins, one when it ends."""
 
 import asyncio
 from collections.abc import Iterator, Mapping

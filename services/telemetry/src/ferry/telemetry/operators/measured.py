@@ -1,4 +1,4 @@
-"""What is recorded where it happens: how long the cloud took, dead letters by reason, ages."""
+"""Metrics recorded where they happen: duration of requests, dead letters by reason, ages."""
 
 import time
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""Metrics read when they are asked for: a reading pays nothing for them."""
+"""Metrics read when they are scraped, at no cost per reading."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -7,20 +7,20 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from ferry.contract.telemetry import Presence
 
 DESCRIPTIONS = {
-    "ferry.telemetry.delivered": "messages acked because all of them is at the cloud",
+    "ferry.telemetry.delivered": "messages acked after delivery to the cloud",
     "ferry.telemetry.status.expired": "statuses that were not sent because their validity was over",
     "ferry.telemetry.puts": "requests sent to Thing+",
-    "ferry.telemetry.retries": "requests that failed and are tried again",
+    "ferry.telemetry.retries": "requests that failed and are retried",
     "ferry.telemetry.in_flight": "messages in memory, received and not yet acked",
-    "ferry.telemetry.in_flight.bytes": "bytes that they keep in memory",
+    "ferry.telemetry.in_flight.bytes": "bytes of messages in flight",
     "ferry.telemetry.parked": "messages that wait in the stream for their sensor's turn",
     "ferry.telemetry.lanes.failing": "sensors whose requests fail",
     "ferry.telemetry.lanes.unregistered": "sensors that publish and that the registry has not confirmed",
     "ferry.telemetry.dead_letters.unstored": "messages whose dead letter could not be stored yet",
     "ferry.telemetry.oldest_age.ms": "age in ms of the oldest message in flight",
     "ferry.telemetry.partitions": "partitions that this replica owns",
-    "ferry.telemetry.limit": "the most requests that it sends at once now",
-    "ferry.telemetry.breaker": "0 closed, 1 trying again, 2 open: the cloud is not asked",
+    "ferry.telemetry.limit": "current limit of concurrent requests",
+    "ferry.telemetry.breaker": "0 closed, 1 half open (probing), 2 open",
 }
 BREAKER = {"closed": 0, "half_open": 1, "open": 2}
 
@@ -72,7 +72,7 @@ def observe(
         description="answers that are not Thing+'s, by status and content type: a proxy, or a wrong URL",
     )
     meter.create_observable_gauge(
-        "ferry.telemetry.stream.fill", [filled], description="the part of a stream's max_bytes that is used"
+        "ferry.telemetry.stream.fill", [filled], description="used share of a stream's max_bytes"
     )
     meter.create_observable_gauge(
         "ferry.telemetry.partitions.configured",

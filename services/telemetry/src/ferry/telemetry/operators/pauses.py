@@ -1,4 +1,4 @@
-"""What operators have paused: one document in the bucket `ferry-telemetry`, looked at by every replica."""
+"""What operators have paused: one document in the bucket `ferry-telemetry`, read by every replica."""
 
 import asyncio
 import json
@@ -91,7 +91,7 @@ class PauseDocument:
                 await self._events.emit("lanes", verb, told)
                 _log.info(f"lanes.{verb}", gateway=asked.gateway, sensor=asked.sensor)
                 return Pauses(items=changed)
-        raise ProblemError.of("busy", 503, "others change the pauses at this moment", hint="ask again")
+        raise ProblemError.of("busy", 503, "the pauses are being changed by others", hint="ask again")
 
     async def _write(self, items: list[Pause], revision: int) -> bool:
         """False where another replica was quicker."""

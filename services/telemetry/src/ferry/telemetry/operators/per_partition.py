@@ -1,4 +1,4 @@
-"""One partition by itself, as its owner sees it: at most as many series as there are partitions."""
+"""Metrics of each partition, from its owner: at most as many series as partitions."""
 
 from collections.abc import Callable, Iterable, Mapping
 

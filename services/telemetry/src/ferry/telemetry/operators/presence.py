@@ -1,4 +1,4 @@
-"""A replica as its heartbeat shows it to the others, and so to operators."""
+"""A replica's heartbeat, for the other replicas and for operators."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice

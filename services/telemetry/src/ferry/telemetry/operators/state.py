@@ -1,4 +1,4 @@
-"""What an operator wants to know: who owns what, how far behind, and how the cloud behaves."""
+"""The state for operators: who owns what, how far behind, and the state of the cloud."""
 
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError

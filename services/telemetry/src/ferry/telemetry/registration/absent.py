@@ -1,4 +1,4 @@
-"""How many messages wait for sensors that the registry does not have: a bound for each gateway. Pure."""
+"""Limits the messages that wait for unregistered sensors, per gateway. Pure."""
 
 from collections import defaultdict
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The registry's bucket, read by key: one direct get a look-up."""
+"""Reads the registry's bucket by key: one direct get per look-up."""
 
 import json
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""What telemetry needs of the registry."""
+"""The port to the registry."""
 
 from typing import Literal, Protocol
 

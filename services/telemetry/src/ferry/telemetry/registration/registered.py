@@ -1,4 +1,4 @@
-"""Which sensors are registered: one look-up by key, remembered for a while."""
+"""Which sensors are registered: one look-up by key, cached for a while."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

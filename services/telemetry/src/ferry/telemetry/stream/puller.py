@@ -1,4 +1,4 @@
-"""When a partition's messages are pulled, and that none is missed."""
+"""Decides when a partition's messages are pulled, and detects missed ones."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Who is there, heard on core NATS, and who should own what: rendezvous hashing over those heard."""
+"""The replicas heard on core NATS, and who should own what: rendezvous hashing over them."""
 
 import asyncio
 from collections.abc import Iterable

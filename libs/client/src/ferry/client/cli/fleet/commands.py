@@ -186,7 +186,7 @@ def _apply(found: Plan, at_once: int, *, prune: bool) -> Applied:
         try:
             return on_bus(work)
         except KeyboardInterrupt:
-            say("stopped: the same command goes on from here", err=True)
+            say("stopped: run the same command again to continue", err=True)
             raise
 
 

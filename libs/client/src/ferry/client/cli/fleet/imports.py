@@ -28,7 +28,7 @@ def import_(gateway: str | None, restart: bool, as_json: bool) -> None:
         print_json(done)
         return
     if done.resumed:
-        say("went on with an import that was interrupted")
+        say("resumed an interrupted import")
     say(f"taken over: {_counted(done)}")
     _show_some("deleted at the portal", done.deleted)
     _show_some("left out", done.unreadable)
@@ -50,7 +50,7 @@ def _import(gateway: str | None, *, restart: bool) -> Imported:
         try:
             return on_bus(work)
         except KeyboardInterrupt:
-            say("stopped: the same command goes on from here", err=True)
+            say("stopped: run the same command again to continue", err=True)
             raise
 
 

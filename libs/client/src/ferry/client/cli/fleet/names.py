@@ -1,4 +1,4 @@
-"""Entities by their names from the gateway on, which `--target` takes."""
+"""Full names of entities, from the gateway down, as `--target` accepts them."""
 
 from ferry.client.fleet.planning import Planned
 from ferry.client.fleet.registered import Entity, owner_of

@@ -1,4 +1,4 @@
-"""A plan, what came of it, and the mistakes of a file, for programs."""
+"""A plan, its result, and the mistakes of a file, as JSON."""
 
 from typing import Any
 

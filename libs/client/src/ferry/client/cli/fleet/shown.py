@@ -1,4 +1,4 @@
-"""A plan, what came of it, and the mistakes of a file, for a person."""
+"""A plan, its result, and the mistakes of a file, as text."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -35,7 +35,7 @@ def show_plan(found: Planned, *, prune: bool) -> None:
         say(f"~ {_changed(change, names)}", color="yellow")
     _say_more(len(plan.change), "to change")
     for change in plan.fixed[:SHOWN]:
-        say(f"! {_changed(change, names)}: cannot be changed, only be another entity", color="red")
+        say(f"! {_changed(change, names)}: cannot be changed: it would be another entity", color="red")
     _say_more(len(plan.fixed), "that cannot be changed")
     for gone in plan.retire[:SHOWN]:
         entity = gone.entity
@@ -88,7 +88,7 @@ def show_applied(plan: Plan, done: Applied) -> None:
         "were there": len(plan.same),
         "failed": len(done.failed),
     }
-    skipped = f", {done.skipped} not tried as what they need failed" if done.skipped else ""
+    skipped = f", {done.skipped} not attempted because what they depend on failed" if done.skipped else ""
     say(", ".join(f"{count} {what}" for what, count in counts.items()) + skipped)
     _show_failed(done)
 

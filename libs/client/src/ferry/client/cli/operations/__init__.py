@@ -1,1 +1,1 @@
-"""What an operator looks at and does: status, doctor, watch, tokens, dead letters."""
+"""Commands for operators: status, doctor, watch, tokens, dead letters."""

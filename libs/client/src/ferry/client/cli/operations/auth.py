@@ -1,4 +1,4 @@
-"""`ferry auth`: how the credentials stand, and the guide's chapter 3."""
+"""`ferry auth`: the state of the credentials, and the guide's chapter 3."""
 
 import hashlib
 

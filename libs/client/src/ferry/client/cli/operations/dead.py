@@ -1,4 +1,4 @@
-"""`ferry dead`: look at dead letters, replay them, or discard them."""
+"""`ferry dead`: list dead letters, replay or discard them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -112,7 +112,7 @@ def count(as_json: bool, **given: Any) -> None:
     say(
         f"{counted.total} in all"
         if counted.complete
-        else f"at least {counted.total}: there are too many to look at"
+        else f"at least {counted.total}: there are too many to count"
     )
 
 
@@ -174,9 +174,7 @@ def _do(subject: str, done_word: str, as_json: bool, given: dict[str, Any]) -> N
     if as_json:
         print_json({"done": done, "failed": failed})
     else:
-        say(
-            f"{done} {done_word}" + (f", {failed} not: look at them with `ferry dead list`" if failed else "")
-        )
+        say(f"{done} {done_word}" + (f", {failed} not: see `ferry dead list`" if failed else ""))
 
 
 def _parse(model: type[DeadFilter], given: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What telemetry tells, for a person: replicas, partitions that lag, the last errors."""
+"""Telemetry's state as text: replicas, lagging partitions, the last errors."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,7 @@ def show_delivery(state: State) -> None:
     if len(state.paused) > MOST_PAUSES:
         say(f"paused: … and {len(state.paused) - MOST_PAUSES} more: `ferry lanes list`")
     if state.outside:
-        say(f"messages whose subject is in no partition: {state.outside}")
+        say(f"messages whose subject belongs to no partition: {state.outside}")
     behind = [part for part in state.partitions if part.lag or part.oldest_age_ms or part.owner is None]
     if behind:
         say()
@@ -59,7 +59,7 @@ def _show_troubles(state: State) -> None:
             (f"sensors whose requests fail: {one.failing_lanes}", one.failing_lanes),
             (f"sensors not confirmed by the registry: {one.unregistered_lanes}", one.unregistered_lanes),
             (f"dead letters that cannot be stored: {one.dead_letters_unstored}", one.dead_letters_unstored),
-            (f"statuses not sent, their validity was over: {one.expired}", one.expired),
+            (f"statuses not sent because their validity was over: {one.expired}", one.expired),
         ):
             if number:
                 say(f"{one.replica}: {words}")

@@ -1,4 +1,4 @@
-"""`ferry lanes`: pause what sensors and gateways send, and resume it."""
+"""`ferry lanes`: pause and resume delivery of sensors and gateways."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`ferry status`: every service, what waits, and how the clouds behave."""
+"""`ferry status`: every service, what is waiting, and the state of the clouds."""
 
 from datetime import UTC, datetime
 

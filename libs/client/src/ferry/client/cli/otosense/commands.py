@@ -1,4 +1,4 @@
-"""`ferry otosense`: claim motor sensors with their certificates, and see how they stand."""
+"""`ferry otosense`: claim motor sensors with their certificates, and show their state."""
 
 import asyncio
 from collections.abc import Iterable
@@ -171,13 +171,13 @@ def forget(sensor_id: str, yes: bool, as_json: bool) -> None:
         print_json(forgotten)
         return
     say(
-        f"{forgotten.sensor_id} is given up here (it was {forgotten.stage or 'unreadable'}); the cloud keeps it"
+        f"{forgotten.sensor_id} is deleted here (it was {forgotten.stage or 'unreadable'}); the cloud keeps it"
     )
 
 
 def _check_id(sensor_id: str) -> None:
     if not is_safe_id(sensor_id):
-        title = "that is no sensor id: letters, digits, '-' and '_', at most 128"
+        title = "not a sensor id: letters, digits, '-' and '_', at most 128"
         fail(ProblemError.of("invalid-request", 400, title, field="sensorId"))
 
 

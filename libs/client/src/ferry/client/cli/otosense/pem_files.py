@@ -1,4 +1,4 @@
-"""Certificate files as people have them: with a byte order mark, in UTF-16, with any text around the PEM."""
+"""Reads certificate files with a byte order mark, in UTF-16, or with any text around the PEM."""
 
 import codecs
 from pathlib import Path
@@ -31,8 +31,8 @@ def read_pem_file(path: Path) -> str:
     if len(data) > _MOST_BYTES or len(text) > LARGEST_PEM:
         raise _refused("certificate-too-large", f"the file has more than {LARGEST_PEM} characters")
     if "PRIVATE KEY-----" in text:
-        hint = "give the certificate alone; the key was not sent anywhere"
-        raise _refused("private-key", "there is a private key in the file, which nobody may send", hint)
+        hint = "give only the certificate; the key was not sent anywhere"
+        raise _refused("private-key", "the file contains a private key, which must never be sent", hint)
     if _BEGIN not in text:
         raise _no_pem(data, text)
     return text
@@ -51,10 +51,10 @@ def _text(data: bytes) -> str:
 
 def _no_pem(data: bytes, text: str) -> ProblemError:
     if data.startswith(_DER):
-        hint = "`openssl x509 -inform der -in FILE -out cert.pem` makes PEM of it"
-        return _refused("not-pem", "the file is a binary certificate (DER) or key store; PEM is wanted", hint)
+        hint = "`openssl x509 -inform der -in FILE -out cert.pem` converts it to PEM"
+        return _refused("not-pem", "the file is a binary certificate (DER) or key store, not PEM", hint)
     if not text.strip():
-        return _refused("not-pem", "the file is empty; a certificate in PEM is wanted")
+        return _refused("not-pem", "the file is empty; it must contain a certificate in PEM")
     title = f"there is no PEM in the file; a certificate begins with {_BEGIN} CERTIFICATE-----"
     return _refused("not-pem", title)
 

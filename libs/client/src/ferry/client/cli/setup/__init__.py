@@ -1,1 +1,1 @@
-"""What is set up once: contexts, streams, publishers, the shell's completion."""
+"""Commands for setup: contexts, streams, publishers, shell completion."""

@@ -1,4 +1,4 @@
-"""`ferry completion`: the shell's own script, which asks `ferry` what fits."""
+"""`ferry completion`: the shell's script, which asks `ferry` for completions."""
 
 import click
 from click.shell_completion import get_completion_class

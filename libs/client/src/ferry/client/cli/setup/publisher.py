@@ -1,4 +1,4 @@
-"""`ferry publisher`: accounts of those who publish, in nats-server's folder of configuration."""
+"""`ferry publisher`: accounts of publishers, in nats-server's configuration folder."""
 
 from pathlib import Path
 

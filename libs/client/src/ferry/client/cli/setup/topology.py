@@ -1,4 +1,4 @@
-"""`ferry topology`: makes, migrates or compares the streams, buckets and consumers."""
+"""`ferry topology`: creates, migrates or compares the streams, buckets and consumers."""
 
 import asyncio
 import signal
@@ -93,7 +93,7 @@ async def _run(
             raise ProblemError.of("refused", 400, f"the server refuses: {error.description}") from None
         except (TimeoutError, nats.errors.Error) as error:
             raise NotConnectedError.saying(
-                "JetStream does not answer", detail=str(error), hint="run it again: it goes on where it ended"
+                "JetStream does not answer", detail=str(error), hint="run it again to continue"
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""Requests that are repeated until they go well, or nothing went well for too long."""
+"""Repeats requests until they succeed, or nothing has succeeded for too long."""
 
 import asyncio
 import random

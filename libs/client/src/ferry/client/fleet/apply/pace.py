@@ -1,4 +1,4 @@
-"""As many requests at a time as the cloud bears: more while all goes well, half when it says to slow down."""
+"""Adapts the number of concurrent requests: more while all succeed, half when the cloud asks to slow down."""
 
 import asyncio
 import time

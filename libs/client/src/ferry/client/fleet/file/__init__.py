@@ -1,1 +1,1 @@
-"""The fleet file: YAML or CSV, read with every mistake named where it stands, and written."""
+"""The fleet file, YAML or CSV: reads it, reporting every mistake with its position, and writes it."""

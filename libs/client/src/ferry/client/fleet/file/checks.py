@@ -1,4 +1,4 @@
-"""What the registry would refuse, found before it is asked: ids, names, and what a model does not have."""
+"""Finds what the registry would refuse, before it is asked: ids, names, and what a model lacks."""
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -55,7 +55,7 @@ def _of_id(one: Wanted, source: Source) -> Iterator[Mistake]:
     except ValueError as error:
         hint = ""
         if _ROUNDED.fullmatch(str(one.id)):
-            hint = ": a spreadsheet made a number of it, give the column the format `text`"
+            hint = ": a spreadsheet turned it into a number: give the column the format `text`"
         yield mistake(source, (*one.path, "id"), f"id: {error}{hint}")
 
 
@@ -77,7 +77,7 @@ def _of_same_ids(fleet: Fleet) -> Iterator[Mistake]:
 
 
 def _same_id(one: Wanted, before: Wanted, source: Source) -> str:
-    unique = "ids are unique over all of Thing+: leave id out and Ferry makes one"
+    unique = "ids are unique across all of Thing+: omit id and Ferry generates one"
     if one.path == before.path:
         return f"id: the pattern makes {one.noun} {one.id} more than once; {unique}"
     line = source.place((*before.path, "id"))[0]

@@ -1,4 +1,4 @@
-"""What a fleet file may say: gateways with their devices and sensors, with defaults, and patterns for many alike."""
+"""The contents of a fleet file: gateways with devices and sensors, defaults, and patterns."""
 
 from typing import Annotated, Any, Self
 

@@ -1,4 +1,4 @@
-"""What is wrong in a file, where, and what to write instead."""
+"""A mistake in a file: what, where, and what to write instead."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A file read into a fleet, with every mistake that can be found without asking anybody."""
+"""Reads a file into a fleet, with every mistake that can be found offline."""
 
 import gc
 from collections.abc import Callable, Iterator

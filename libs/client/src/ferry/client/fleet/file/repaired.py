@@ -1,4 +1,4 @@
-"""Data that a mistake made unreadable, repaired as far as that the rest of the file can be looked at."""
+"""Repairs invalid data far enough to check the rest of the file."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong in a fleet file's data, in words for who writes it."""
+"""pydantic's errors in the words of a fleet file's author."""
 
 import difflib
 from typing import Any
@@ -39,7 +39,7 @@ def _mistake(kind: str, path: Path, said: str, source: Source) -> Mistake:
 
 def _no_text(written: str | None, data: object) -> str:
     if written is None:
-        return "a text is wanted here, not a list or a mapping"
+        return "a text is expected here, not a list or a mapping"
     if data is None:
         return "is empty: write a text"
     return f'{written} without quotes is not a text in YAML: write "{written}"'
@@ -49,18 +49,18 @@ def _no_number(kind: str, field: str, written: str | None) -> str:
     wanted = _WANTED.get(field, "a whole number")
     if kind == "int_type" and written and written.isdecimal() and not written.startswith("0"):
         return f"write it without quotes, {written}: {wanted} is wanted here"
-    return f"{wanted} is wanted here, without quotes" + (f", not {written}" if written else "")
+    return f"{wanted} is expected here, without quotes" + (f", not {written}" if written else "")
 
 
 def _no_collection(kind: str, path: Path, written: str | None) -> str:
     field = str(path[-1]) if path else "the file"
     if kind == "list_type":
-        return f"{field}: a list is wanted here" + (": write [] for none" if not written else "")
+        return f"{field}: a list is expected here" + (": write [] for none" if not written else "")
     if not path:
         return "a fleet file is a mapping that begins with `gateways:`"
     if isinstance(path[-1], int):
         return f"{_noun(path)} is a mapping, such as {{name: …}}"
-    return f"{field}: a mapping is wanted here"
+    return f"{field}: a mapping is expected here"
 
 
 def _unknown_key(path: Path, field: str) -> str:

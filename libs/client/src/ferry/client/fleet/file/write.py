@@ -1,4 +1,4 @@
-"""What is registered, as a fleet file: YAML or CSV."""
+"""Writes what is registered as a fleet file: YAML or CSV."""
 
 import csv
 import json

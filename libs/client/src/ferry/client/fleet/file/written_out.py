@@ -1,4 +1,4 @@
-"""Patterns written out: `count` entities for one declaration."""
+"""Expands patterns: `count` entities for one declaration."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def written_out(declared: FleetFile, source: Source) -> tuple[Fleet, list[Mistak
         path: Path = ("gateways", number)
         mistakes += _wrong_pattern(gateway, path, source)
         if gateway.site and gateway.site_id:
-            mistakes.append(mistake(source, (*path, "site"), "site and siteId say the same: keep one"))
+            mistakes.append(mistake(source, (*path, "site"), "site and siteId mean the same: keep one"))
         for made in _each("gateway", gateway, path, None):
             _set_defaults(made, gateway, declared.defaults)
             fleet.gateways.append(made)

@@ -86,4 +86,4 @@ def _parameters(request: Request) -> list[tuple[str, Any]]:
     try:
         return list(request.form())
     except ValueError:
-        raise token_error(400, "invalid_request", "The body is no form") from None
+        raise token_error(400, "invalid_request", "The body is not a form") from None

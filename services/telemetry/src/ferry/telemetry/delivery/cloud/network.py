@@ -1,4 +1,4 @@
-"""The way to the cloud for pyreqwest: proxies and authorities by the rules of every other client, failures in words."""
+"""Proxies and certificate authorities for pyreqwest, by the same rules as every other client."""
 
 from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import PyreqwestError

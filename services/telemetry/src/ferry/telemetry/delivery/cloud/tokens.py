@@ -1,4 +1,4 @@
-"""Telemetry's view of tokens: a header and a generation, or none for now."""
+"""Telemetry's view of tokens: a header and a generation, or none at the moment."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""A breaker per cloud: it judges by distinct lanes, so that a few bad sensors are no outage. Pure."""
+"""A circuit breaker per cloud. It judges by distinct lanes, so that a few bad sensors are not an outage. Pure."""
 
 import random
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Who waits for a place: gateways take turns, so that one with many sensors does not delay the others. Pure."""
+"""The queue for request slots: gateways take turns, so that one with many sensors does not delay the others. Pure."""
 
 import asyncio
 from collections import deque

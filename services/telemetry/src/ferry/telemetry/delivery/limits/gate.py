@@ -1,4 +1,4 @@
-"""Which lane may send now: the limiter's free places, unless the breaker is open or the cloud asked for quiet."""
+"""Decides which lane may send now, from the limiter, the breaker and pauses that the cloud asked for."""
 
 import asyncio
 import contextlib

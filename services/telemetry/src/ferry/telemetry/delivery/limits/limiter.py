@@ -1,4 +1,4 @@
-"""How many requests may be in flight at once: slow start, additive increase, multiplicative decrease."""
+"""Adaptive limit of concurrent requests: slow start, additive increase, multiplicative decrease."""
 
 DECREASE = 0.7
 START = 16.0

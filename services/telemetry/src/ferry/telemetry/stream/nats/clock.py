@@ -1,4 +1,4 @@
-"""Time as the bus has it: the machine's own clock may be hours off, and may be set meanwhile."""
+"""The bus's time: the machine's own clock may be hours off or change."""
 
 import asyncio
 import time

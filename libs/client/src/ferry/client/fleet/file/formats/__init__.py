@@ -1,1 +1,1 @@
-"""A file as plain data, and where in the file each part of it is."""
+"""A file as plain data, with the position of each part."""

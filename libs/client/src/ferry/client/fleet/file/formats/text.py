@@ -1,4 +1,4 @@
-"""Bytes of a file as text."""
+"""Decodes the bytes of a file."""
 
 import codecs
 

@@ -52,7 +52,7 @@ class _Composer:
             self._put(event, yaml.ScalarNode(_full(tag), event.value, mark))
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
-                raise self._mistake(event, "an alias (`*name`) of no anchor (`&name`) before it")
+                raise self._mistake(event, "an alias (`*name`) without an anchor (`&name`) before it")
             self._attach(self._anchors[event.anchor])
         elif isinstance(event, yaml.MappingStartEvent):
             self._begin(event, yaml.MappingNode(_full(event.tag or f"{TAG}map"), [], mark))

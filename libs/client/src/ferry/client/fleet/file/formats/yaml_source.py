@@ -74,13 +74,13 @@ class YamlSource:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node), 1
         if id(node) in self._open:
-            raise self._stop(node, "an alias inside of what it stands for")
+            raise self._stop(node, "an alias inside its own anchor")
         if (made := self._made.get(id(node))) is not None:
             return made
         self._open.add(id(node))
         data, size = self._mapping(node) if isinstance(node, yaml.MappingNode) else self._sequence(node)
         if size > MOST_NODES:
-            raise self._stop(node, "its aliases stand for too much")
+            raise self._stop(node, "its aliases expand to too much")
         self._open.discard(id(node))
         self._made[id(node)] = data, size
         return data, size
@@ -137,12 +137,12 @@ class YamlSource:
         if node.tag == TAG + "int" and _DECIMAL.fullmatch(text) and len(text) < 20:  # noqa: PLR2004 - 64 bits
             return int(text)
         if node.tag not in _PLAIN_TAGS:
-            self._note(node, f"tags have no meaning here: leave {node.tag.replace(TAG, '!!')} out")
+            self._note(node, f"tags are not supported: remove {node.tag.replace(TAG, '!!')}")
         return Unquoted(text)
 
     def _check_tag(self, node: yaml.Node, usual: str) -> None:
         if node.tag != usual:
-            self._note(node, f"tags have no meaning here: leave {node.tag.replace(TAG, '!!')} out")
+            self._note(node, f"tags are not supported: remove {node.tag.replace(TAG, '!!')}")
 
     def _note(self, node: yaml.Node, text: str) -> None:
         self.mistakes.append(Mistake(*place(node), text))

@@ -1,4 +1,4 @@
-"""What PyYAML finds wrong, in words for who writes fleet files."""
+"""PyYAML's errors in the words of a fleet file's author."""
 
 import re
 
@@ -49,5 +49,7 @@ def _of_character(error: yaml.YAMLError, text: str) -> Mistake:
     for at, character in enumerate(text):
         if (character < " " and character not in "\t\n\r") or character in "\x7f\ufffe\uffff":
             line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-            return Mistake(line, column, f"the character U+{ord(character):04X} has no place in a text file")
+            return Mistake(
+                line, column, f"the character U+{ord(character):04X} is not allowed in a text file"
+            )
     return Mistake(1, 1, f"not YAML: {' '.join(str(error).split())}")
