@@ -102,9 +102,9 @@ async def test_two_bad_sensors_are_no_outage(gate):
     gate.breaker.until += 60
     await asyncio.wait_for(gate.enter(), 1)
     gate.leave_good("good")
-    for _ in range(30):
+    for number in range(30):
         await asyncio.wait_for(gate.enter(failing=True), 1)
-        gate.leave_failed("bad-0", "500", None, failing=True)
+        gate.leave_failed(f"bad-{number % 2}", "500", None, failing=True)
     assert gate.breaker.state == "closed"
 
 

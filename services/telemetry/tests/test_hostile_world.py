@@ -26,7 +26,7 @@ ODD_SUBJECTS = (
 )
 ODD_BODIES = (
     *(b"", b" ", b"\x00", b"\xff", b"{", b"[", b"[" * 100_000, b"[]", b"[[]]", b"{}", b"[{}]", b"null", b"7"),
-    *(b'"x"', b'{"value":["a\xc3\xa9\xc3\xa9\xc3\xa9"]}', b'{"value":"\xff"}', b'{"value":"\\ud800"}'),
+    *(b'"x"', b'{"value":["a' + b"\xc3\xa9" * 30 + b'"]}', b'{"value":"\xff"}', b'{"value":"\\ud800"}'),
     *(
         b'{"value":"1","time":1e999}',
         b'{"value":NaN}',
@@ -162,6 +162,19 @@ def test_no_retry_after_stops_the_others_or_the_cloud_for_longer_than_is_set(kin
         await all_ends(world, 150)
         assert world.reasons == set()
         assert world.replica.gate.breaker.state == "closed"
+
+    run(check)
+
+
+@pytest.mark.parametrize("retry_after_s", [0.0, 119.0, 1e9, float("inf")])
+def test_no_retry_after_silences_a_sensor_for_longer_than_is_set(retry_after_s):
+    async def check(world: World) -> None:
+        world.add(ONE, OTHER)
+        world.fail(ONE, kind="503", retry_after_s=retry_after_s)
+        await world.report([ONE, OTHER], 1.0, 3)
+        world.cloud.mishap = lambda _: None
+        await world.report([OTHER], 1.0, 125)
+        assert (world.points(ONE), world.points(OTHER), world.reasons) == (3, 128, set())
 
     run(check)
 

@@ -270,6 +270,7 @@ async def test_the_leader_says_what_is_gone(world, one, owned):
 @pytest.mark.parametrize("subject", ["ferry.v1.gateways.g", "ferry.v1.gateways.*.status"])
 async def test_what_is_in_no_partition_comes_to_the_consumer_outside(world, one, owned, subject):
     inside, outside = await world.publish(SERIES), await world.publish(subject)
+    assert topology.OUTSIDE in await one.consumers.partitions()
     consumer = await one.consumers.take(topology.OUTSIDE)
     received, _ = await pull(one, (topology.OUTSIDE, consumer), 1)
     assert [(each.sequence, each.subject) for each in received.messages] == [(outside, subject)]
@@ -362,3 +363,15 @@ async def test_whatever_a_publisher_sends_as_headers_is_read_or_can_become_a_dea
             received.messages[0].published_ms,
         )
         assert await letters.store(each, Cause(Reason.REFUSED, "no"))
+
+
+async def test_a_subject_that_is_not_utf8_hides_nothing_that_follows_it(client):
+    world = OverNats(client)
+    one = await world.replica("one")
+    number = await partition_of(world, one, SERIES)
+    owned = number, await one.consumers.take(number)
+    client.send(b"PUB ferry.v1.gateways.g.sensors.\xff.series 2\r\n{}\r\n")
+    await world.publish(SERIES)
+    received, _ = await pull(one, owned, 2)
+    odd = "ferry.v1.gateways.g.sensors.\udcff.series"
+    assert [each.subject for each in received.messages] == [odd, SERIES]
