@@ -10,15 +10,20 @@ from ferry.contract.readings import SERIES, Reading, Status
 from ferry.telemetry.lanes.decode import Invalid, decode_status
 from ferry.telemetry.lanes.points import points_of
 from ferry.telemetry.lanes.times import TimeBounds
+from ferry.telemetry.stream.delivery import Delivery
 
 ANY_TIME = TimeBounds(0, 10**16)
 BOUNDS = TimeBounds(946_684_800_000, 900_000)
 NOW = 1_790_000_000_000
 
 
+def at(time):
+    return Delivery(1, "s", b'{"value":"1","time":%d}' % time, NOW)
+
+
 def strictly(body):
     """The points of a body without a bad element. Raises Invalid."""
-    points, bad = points_of(body, 0, ANY_TIME)
+    points, bad = points_of(Delivery(1, "s", body, 0), ANY_TIME)
     if bad:
         raise bad[0][1]
     return points
@@ -48,7 +53,8 @@ def test_the_hot_path_takes_what_the_contract_takes(body):
         return
     points = strictly(encoded)
     readings = [expected] if isinstance(expected, Reading) else expected
-    assert [point.time for point in points] == [reading.time for reading in readings]
+    times = [None if point.implicit else point.time for point in points]
+    assert times == [reading.time for reading in readings]
     for point, reading in zip(points, readings, strict=True):
         ours = json.loads(point.value)
         if isinstance(reading.value, dict) or ours == reading.value:
@@ -88,7 +94,7 @@ def test_a_status_is_what_the_contract_says(body):
 
 def test_one_bad_element_does_not_stop_the_others():
     body = b'[{"value":"1","time":5},{"value":null,"time":6},{"valeu":"2"},7,{"value":"3","time":7}]'
-    points, bad = points_of(body, 0, ANY_TIME)
+    points, bad = points_of(Delivery(1, "s", body, 0), ANY_TIME)
     assert [point.index for point in points] == [0, 4]
     assert [index for index, _ in bad] == [1, 2, 3]
 
@@ -99,7 +105,7 @@ def test_one_bad_element_does_not_stop_the_others():
 )
 def test_a_value_of_any_form_is_a_bad_element_and_no_exception(value):
     body = json.dumps([{"value": value}, {"value": "1"}], ensure_ascii=False).encode("utf-8", "surrogatepass")
-    points, bad = points_of(body, 0, ANY_TIME)
+    points, bad = points_of(Delivery(1, "s", body, 0), ANY_TIME)
     assert [point.index for point in points] == [1]
     assert bad[0][1].reason is Reason.INVALID_VALUE
 
@@ -118,7 +124,7 @@ def test_a_value_of_any_form_is_a_bad_element_and_no_exception(value):
     ],
 )
 def test_a_wrong_clock_is_told_before_any_request(time, reason, hint):
-    points, bad = points_of(b'{"value":"1","time":%d}' % time, NOW, BOUNDS)
+    points, bad = points_of(at(time), BOUNDS)
     assert not points
     assert bad[0][1].reason is reason
     assert hint in bad[0][1].detail
@@ -126,4 +132,4 @@ def test_a_wrong_clock_is_told_before_any_request(time, reason, hint):
 
 @pytest.mark.parametrize("time", [946_684_800_000, NOW, NOW + 900_000])
 def test_a_time_within_the_bounds_is_sent(time):
-    assert points_of(b'{"value":"1","time":%d}' % time, NOW, BOUNDS)[0][0].time == time
+    assert points_of(at(time), BOUNDS)[0][0].time == time

@@ -5,9 +5,10 @@ from ferry.contract.dead import Reason
 from ferry.contract.subjects import Address
 from ferry.telemetry.lanes.backlog import Backlog
 from ferry.telemetry.lanes.health import LaneHealth
-from ferry.telemetry.lanes.points import Point
-from ferry.telemetry.lanes.queued import body_of, chunks
+from ferry.telemetry.lanes.points import points_of
+from ferry.telemetry.lanes.queued import QueuedPoint, body_of, chunks
 from ferry.telemetry.lanes.series_lane import SeriesLane
+from ferry.telemetry.lanes.times import TimeBounds
 from ferry.telemetry.stream.delivery import Cause, Delivery
 
 ADDRESS = Address("g", "s", "series")
@@ -22,7 +23,13 @@ def received(sequence: int, points: int = 1, published_ms: int = 1000) -> Delive
 
 
 def offer(lane: SeriesLane, sequence: int, time: int | None, value: bytes = b'"1"') -> None:
-    lane.waiting.append((received(sequence), [Point(time, value, 0)]))
+    lane.waiting.append(waiting(received(sequence), time, value))
+
+
+def waiting(message: Delivery, time: int | None, value: bytes = b'"1"') -> tuple[Delivery, list[QueuedPoint]]:
+    shown = value if time is None else value + b',"time":%d' % time
+    message.body = b'{"value":' + shown + b"}"
+    return message, points_of(message, TimeBounds(0, 10**15))[0]
 
 
 def test_what_waits_leaves_sorted_by_time_as_one_array():
@@ -103,7 +110,7 @@ def test_a_replayed_reading_without_a_time_keeps_the_time_of_then():
     lane.raise_last(5000)
     message = received(1)
     message.replayed = True
-    lane.waiting.append((message, [Point(None, b'"1"', 0)]))
+    lane.waiting.append(waiting(message, None))
     assert [(point.time, point.implicit) for point in lane.take().points] == [(1000, False)]
 
 
@@ -118,7 +125,8 @@ def test_a_message_with_bad_elements_ends_with_its_last_good_one_and_names_the_b
     lane = new_lane()
     message = received(1, points=2)
     message.fail(1, Cause(Reason.INVALID_VALUE, "null"))
-    lane.waiting.append((message, [Point(10, b'"1"', 0), Point(30, b'"3"', 2)]))
+    points = [QueuedPoint(time, b'"1"', message, index, implicit=False) for time, index in ((10, 0), (30, 2))]
+    lane.waiting.append((message, points))
     first, last = lane.take().points
     assert first.finish() == []
     assert last.fail(Cause(Reason.REFUSED, "no")) == [message]

@@ -25,7 +25,7 @@ class OneAnswer:
 
 
 async def put(meters, answer):
-    cloud = MeasuredCloud(OneAnswer(answer), "cloud.example", measured(meters.meter))
+    cloud = MeasuredCloud(OneAnswer(answer), "cloud.example", measured(meters.meter), meters.meter)
     return await cloud.put("/gateways/g/sensors/s/series", b"[]", "Bearer x")
 
 
@@ -40,6 +40,20 @@ async def test_a_put_is_timed_by_its_outcome():
     with pytest.raises(Unreachable):
         await put(meters, None)
     assert meters.read("http.client.request.duration").keys() == {took(200), took("unreachable")}
+
+
+async def test_every_answer_is_counted_and_under_load_a_sample_of_the_good_ones_timed():
+    meters, world = Meters(), OneAnswer(Answer(200, b""))
+    cloud = MeasuredCloud(world, "cloud.example", measured(meters.meter), meters.meter)
+    for status, number in ((200, 2000), (500, 3)):
+        world.answer = Answer(status, b"")
+        for _ in range(number):
+            await cloud.put("/", b"", "")
+    counted = meters.read("ferry.telemetry.answers")
+    assert counted == {labels({"answer": "200"}): 2000, labels({"answer": "500"}): 3}
+    timed = meters.read("http.client.request.duration")
+    assert timed[took(500)] == 3
+    assert 1 <= timed[took(200)] < 2000
 
 
 FOREIGN = [

@@ -17,7 +17,7 @@ from ferry.telemetry.delivery.requests import Requests
 from ferry.telemetry.delivery.retries import RetryPolicy
 from ferry.telemetry.delivery.series import SeriesForwarder
 from ferry.telemetry.lanes.health import LaneHealth
-from ferry.telemetry.lanes.points import Point
+from ferry.telemetry.lanes.queued import QueuedPoint
 from ferry.telemetry.lanes.series_lane import SeriesLane
 from ferry.telemetry.operators.errors import LastErrors
 from ferry.telemetry.stream.delivery import Delivery
@@ -115,7 +115,9 @@ class Bench:
         for number, point in enumerate(points):
             time, value = point if isinstance(point, tuple) else (point, "1")
             message = Delivery(number, lane.address.subject, b"", 1000)
-            lane.waiting.append((message, [Point(time, json.dumps(value).encode(), 0)]))
+            lane.waiting.append(
+                (message, [QueuedPoint(time, json.dumps(value).encode(), message, 0, implicit=False)])
+            )
         taken = lane.take()
         for message in taken.done:
             self.settled.append(message)

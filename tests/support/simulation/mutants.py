@@ -80,7 +80,7 @@ MUTANTS = (
     Mutant(
         "newer ones overtake what is parked",
         T + "lanes.series_lane",
-        "return not self.backlog or sequence < self.backlog.first",
+        "return sequence < self.backlog.first",
         "return True",
         (4,),
     ),
@@ -91,7 +91,7 @@ MUTANTS = (
         "elif False and same_value(",
         (4,),
     ),
-    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (4,)),
+    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (24, 26)),
     Mutant(
         "gaps in the numbers of deliveries",
         T + "stream.partition",

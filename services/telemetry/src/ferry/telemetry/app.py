@@ -67,7 +67,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
         name = f"{socket.gethostname().split('.')[0][:32]}-{secrets.token_hex(4)}".replace("_", "-")
         meter = service.seen.meter
         host = urlsplit(settings.thingplus.url).hostname or ""
-        counted = MeasuredCloud(cloud, host, measured(meter))
+        counted = MeasuredCloud(cloud, host, measured(meter), meter)
         watchers = Watchers(service.nats)
         watched = WatchedCloud(counted, watchers)
         seen = TracedCloud(watched, tracer) if tracer else watched

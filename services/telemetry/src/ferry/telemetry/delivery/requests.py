@@ -62,7 +62,6 @@ class Requests:
         rejected_once = False
         since = self._loop.time()
         while True:
-            check_lease()
             try:
                 bearer = await self._tokens.bearer()
             except NoToken as error:
@@ -100,6 +99,7 @@ class Requests:
                 return outcome
             since = self._loop.time()
             await self.gate.back_off(outcome.wait_s)
+            check_lease()
 
     def _read(self, answer: Answer | Unreachable, ask: Ask) -> Reply:
         if isinstance(answer, Unreachable):

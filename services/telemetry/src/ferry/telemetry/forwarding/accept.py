@@ -73,7 +73,7 @@ class Acceptor:
 
     def _accept_series(self, partition: Partition, lane: SeriesLane, delivery: Delivery) -> None:
         sequence, gateway = delivery.sequence, lane.address.gateway
-        if lane.backlog and sequence in lane.backlog:
+        if sequence >= lane.backlog.first and sequence in lane.backlog:
             return
         if lane.absent and self._absent.is_full(gateway):
             self._in_flight.reject(partition, delivery, gateway, TOO_MANY_UNKNOWN)

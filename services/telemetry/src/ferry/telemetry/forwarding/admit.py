@@ -18,7 +18,7 @@ class Admission:
     def series(self, partition: Partition, lane: SeriesLane, delivery: Delivery) -> None:
         gateway = lane.address.gateway
         try:
-            points, bad = points_of(delivery.body, delivery.published_ms, self._bounds)
+            points, bad = points_of(delivery, self._bounds)
         except Invalid as invalid:
             self._in_flight.reject(partition, delivery, gateway, Cause(invalid.reason, invalid.detail))
             return

@@ -18,6 +18,3 @@ class Quarantine:
         self._wait_s = min(LONGEST_S, self._wait_s * 2) or FIRST_S
         _log.error("lane.quarantined", lane=key, sequence=sequence, for_s=self._wait_s, exc_info=error)
         return self._wait_s
-
-    def passed(self) -> None:
-        self._wait_s = 0.0

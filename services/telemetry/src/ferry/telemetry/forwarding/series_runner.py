@@ -1,6 +1,7 @@
 """Runs a sensor's lane: sends its readings in order and reads parked ones again."""
 
 import asyncio
+from functools import partial
 
 from ferry.contract.dead import Reason
 from ferry.contract.subjects import Address
@@ -12,7 +13,7 @@ from ferry.telemetry.lanes.series_lane import SeriesLane
 from ferry.telemetry.lanes.status_lane import StatusLane
 from ferry.telemetry.registration.ports import SensorState
 from ferry.telemetry.registration.registered import Registered
-from ferry.telemetry.stream.delivery import Cause, Delivery
+from ferry.telemetry.stream.delivery import Cause
 from ferry.telemetry.stream.in_flight import InFlight
 from ferry.telemetry.stream.partition import Partition
 from ferry.telemetry.stream.ports import LeaseLost
@@ -71,10 +72,7 @@ class SeriesRunner:
                 return
         newest_ms = lane.waiting[-1][0].published_ms
         taken = lane.take()
-
-        def settle(delivery: Delivery) -> None:
-            self._in_flight.settle(partition, delivery)
-
+        settle = partial(self._in_flight.settle, partition)
         for delivery in taken.done:
             settle(delivery)
         if state != "registered":

@@ -38,12 +38,12 @@ class Work:
         self, partition: Partition, lane: Lane, step: Callable[[], Awaitable[None]], park: Callable[[], None]
     ) -> None:
         """Steps until nothing is left; `park` takes the lane's messages out of memory. Raises LeaseLost."""
-        quarantine = Quarantine()
+        quarantine: Quarantine | None = None
         while lane.has_work:
             try:
                 self._check(partition, lane)
                 await step()
-                quarantine.passed()
+                quarantine = None
             except LeaseLost:
                 raise
             except Deferred as deferred:
@@ -51,6 +51,7 @@ class Work:
                 await self._gate.back_off(deferred.wait_s)
             except Exception as error:  # noqa: BLE001 - a bug of ours stops this lane alone
                 park()
+                quarantine = quarantine or Quarantine()
                 await asyncio.sleep(quarantine.failed(lane.health.key, lane.first_parked, error))
 
     def _check(self, partition: Partition, lane: Lane) -> None:

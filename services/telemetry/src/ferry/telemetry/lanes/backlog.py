@@ -4,14 +4,17 @@ from array import array
 from bisect import bisect_left
 
 COMPACT_AT = 4096
+NOTHING = 2**64
+"""Beyond every sequence."""
 
 
 class Backlog:
-    """Sequences in order, each once."""
+    """Sequences in order, each once. `first` is NOTHING where there is none."""
 
-    __slots__ = ("_head", "_sequences")
+    __slots__ = ("_head", "_sequences", "first")
 
     def __init__(self) -> None:
+        self.first = NOTHING
         self._sequences = array("Q")
         self._head = 0
 
@@ -19,15 +22,12 @@ class Backlog:
         return len(self._sequences) - self._head
 
     @property
-    def first(self) -> int:
-        return self._sequences[self._head]
-
-    @property
     def last(self) -> int:
         return self._sequences[-1]
 
     def add(self, sequence: int) -> None:
         """Where it belongs; a sequence that is there already is not added again."""
+        self.first = min(self.first, sequence)
         if not self or sequence > self.last:
             self._sequences.append(sequence)
             return
@@ -47,4 +47,5 @@ class Backlog:
         if self._head == len(self._sequences) or self._head >= COMPACT_AT:
             del self._sequences[: self._head]
             self._head = 0
+        self.first = self._sequences[self._head] if self else NOTHING
         return taken

@@ -1,33 +1,32 @@
 """Splits a publication's readings into points that can be sent and errors of the others. Pure."""
 
-import msgspec
-
-from ferry.telemetry.lanes.decode import Invalid, decode_series, value_json
+from ferry.telemetry.lanes.decode import Invalid, Reading, decode_series, value_json
+from ferry.telemetry.lanes.queued import QueuedPoint
 from ferry.telemetry.lanes.times import TimeBounds
+from ferry.telemetry.stream.delivery import Delivery
 
 
-class Point(msgspec.Struct, frozen=True):
-    """`time` in Unix ms, or None for the moment that the bus stored it; `value` as the JSON that is sent."""
-
-    time: int | None
-    value: bytes
-    index: int
-
-
-def points_of(
-    body: bytes, stored_ms: int, bounds: TimeBounds
-) -> tuple[list[Point], list[tuple[int, Invalid]]]:
+def points_of(delivery: Delivery, bounds: TimeBounds) -> tuple[list[QueuedPoint], list[tuple[int, Invalid]]]:
     """The good elements, and the bad ones by index. Raises Invalid where the body as a whole is not a series."""
-    points: list[Point] = []
+    points: list[QueuedPoint] = []
     bad: list[tuple[int, Invalid]] = []
-    for index, reading in enumerate(decode_series(body)):
+    for index, reading in enumerate(decode_series(delivery.body)):
         if isinstance(reading, Invalid):
             bad.append((index, reading))
             continue
         try:
-            if reading.time is not None:
-                bounds.check(reading.time, stored_ms)
-            points.append(Point(reading.time, value_json(bytes(reading.value)), index))
+            points.append(_point(delivery, index, reading, bounds))
         except Invalid as invalid:
             bad.append((index, invalid))
     return points, bad
+
+
+def _point(delivery: Delivery, index: int, reading: Reading, bounds: TimeBounds) -> QueuedPoint:
+    """Without a time it gets one as it leaves its lane, unless it is replayed: its time was then. Raises Invalid."""
+    time = reading.time
+    implicit = time is None and not delivery.replayed
+    if time is not None:
+        bounds.check(time, delivery.published_ms)
+    else:
+        time = delivery.published_ms + index
+    return QueuedPoint(time, value_json(bytes(reading.value)), delivery, index, implicit)

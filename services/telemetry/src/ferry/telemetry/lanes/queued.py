@@ -4,11 +4,15 @@ import msgspec
 
 from ferry.telemetry.stream.delivery import Cause, Delivery
 
+FRAME = 34
+"""Bytes of a point in a request beside its value."""
+
 
 class QueuedPoint(msgspec.Struct, eq=False):
     """One point to send: `time` in Unix ms, `value` as JSON, element `index` of its message.
 
-    `implicit`: it was published without a time. `equal` are the same point, published again.
+    `implicit`: it was published without a time; until it leaves, `time` is the moment that the bus stored it.
+    `equal` are the same point, published again.
     """
 
     time: int
@@ -40,21 +44,18 @@ class QueuedPoint(msgspec.Struct, eq=False):
 
 def chunks(points: list[QueuedPoint], max_points: int, max_bytes: int) -> list[list[QueuedPoint]]:
     """Arrays of at most so many points and bytes, in order; a larger single point goes alone."""
-    if len(points) <= max_points and sum([_size(point) for point in points]) <= max_bytes:
+    if len(points) <= max_points and sum([len(point.value) + FRAME for point in points]) <= max_bytes:
         return [points]
     cut: list[list[QueuedPoint]] = [[]]
     size = 0
     for point in points:
-        if cut[-1] and (len(cut[-1]) >= max_points or size + _size(point) > max_bytes):
+        of_point = len(point.value) + FRAME
+        if cut[-1] and (len(cut[-1]) >= max_points or size + of_point > max_bytes):
             cut.append([])
             size = 0
         cut[-1].append(point)
-        size += _size(point)
+        size += of_point
     return cut
-
-
-def _size(point: QueuedPoint) -> int:
-    return len(point.value) + 34
 
 
 def body_of(points: list[QueuedPoint]) -> bytes:

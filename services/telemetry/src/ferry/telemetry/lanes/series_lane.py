@@ -6,7 +6,6 @@ from ferry.contract.dead import Reason
 from ferry.contract.subjects import Address
 from ferry.telemetry.lanes.backlog import Backlog
 from ferry.telemetry.lanes.health import LaneHealth
-from ferry.telemetry.lanes.points import Point
 from ferry.telemetry.lanes.queued import QueuedPoint
 from ferry.telemetry.lanes.values import same_json
 from ferry.telemetry.stream.delivery import Cause, Delivery
@@ -28,7 +27,7 @@ class Taken:
 class SeriesLane:
     address: Address
     health: LaneHealth
-    waiting: list[tuple[Delivery, list[Point]]] = field(default_factory=list)
+    waiting: list[tuple[Delivery, list[QueuedPoint]]] = field(default_factory=list)
     sending: list[Delivery] = field(default_factory=list)
     """What was last taken: some of it may not be settled yet."""
     backlog: Backlog = field(default_factory=Backlog)
@@ -63,7 +62,7 @@ class SeriesLane:
         """Whether it may wait in memory: nothing newer overtakes what is parked."""
         if self.unregistered or len(self.waiting) >= self.most_in_memory(most):
             return False
-        return not self.backlog or sequence < self.backlog.first
+        return sequence < self.backlog.first
 
     def most_in_memory(self, most: int) -> int:
         """A lane that fails needs no more than what it tries with: the rest of the memory is its neighbours'."""
@@ -116,26 +115,17 @@ class SeriesLane:
         self.sending = [delivery for delivery, _ in taken]
         points: list[QueuedPoint] = []
         newest, ordered = -1, True
-        for delivery, decoded in taken:
+        for _, decoded in taken:
             for point in decoded:
-                queued = self._queued(delivery, point, newest)
-                ordered = ordered and queued.time > newest
-                newest = queued.time
-                points.append(queued)
+                if point.implicit:  # it follows its predecessor by at least 1 ms, however long the burst
+                    point.time = max(point.time, max(newest, self.last_ms) + 1)
+                ordered = ordered and point.time > newest
+                newest = point.time
+            points += decoded
         if ordered:  # the common case
             return Taken(points, [])
         points.sort(key=_by_time)
         return _unique(points)
-
-    def _queued(self, delivery: Delivery, point: Point, newest: int) -> QueuedPoint:
-        """A reading without a time follows its predecessor by at least 1 ms, however long the burst."""
-        if point.time is not None:
-            return QueuedPoint(point.time, point.value, delivery, point.index, implicit=False)
-        time = delivery.published_ms + point.index
-        if delivery.replayed:  # its time was then; moved up, an old value would be shown as a new one
-            return QueuedPoint(time, point.value, delivery, point.index, implicit=False)
-        before = max(newest, self.last_ms)
-        return QueuedPoint(max(time, before + 1), point.value, delivery, point.index, implicit=True)
 
 
 def _by_time(point: QueuedPoint) -> tuple[int, int]:

@@ -1,10 +1,11 @@
 """Metrics recorded where they happen: duration of requests, dead letters by reason, ages."""
 
 import time
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from opentelemetry.metrics import Meter
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from ferry.contract.dead import Reason
 from ferry.telemetry.delivery.ports import Answer, Cloud, Unreachable
@@ -13,17 +14,42 @@ from ferry.telemetry.stream.in_flight import DeadLetterStream
 
 AGES_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0)
 RECORDS_PER_S = 500
+OK = 200
 
 Record = Callable[[str, str, int | str, float], None]
 
 
-class MeasuredCloud:
-    """`http.client.request.duration` of each request, by method and outcome."""
+class Sample:
+    """At most RECORDS_PER_S: a record in a histogram costs as much as a tenth of a reading's way."""
 
-    def __init__(self, cloud: Cloud, host: str, record: Record) -> None:
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def wants_one(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + 1 / RECORDS_PER_S
+        return True
+
+
+class MeasuredCloud:
+    """`ferry.telemetry.answers` has them all, `http.client.request.duration` every failure and a sample of 200s."""
+
+    def __init__(self, cloud: Cloud, host: str, record: Record, meter: Meter) -> None:
         self._cloud = cloud
         self._host = host
         self._record = record
+        self._sample = Sample()
+        self._answers: Counter[int | str] = Counter()
+        meter.create_observable_counter(
+            "ferry.telemetry.answers", [self._observed], description="requests to Thing+, by answer"
+        )
+
+    def _observed(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(number, {"answer": str(answer)}) for answer, number in list(self._answers.items())
+        ]
 
     def put(self, path: str, body: bytes, bearer: str) -> Coroutine[Any, Any, Answer]:
         return self._timed("PUT", self._cloud.put(path, body, bearer))
@@ -41,7 +67,9 @@ class MeasuredCloud:
             outcome = "unreachable"
             raise
         finally:
-            self._record(method, self._host, outcome, time.perf_counter() - begun)
+            self._answers[outcome] += 1
+            if outcome != OK or self._sample.wants_one():
+                self._record(method, self._host, outcome, time.perf_counter() - begun)
         return answer
 
 
@@ -62,7 +90,7 @@ class MeasuredDeadLetters:
 
 
 class Ages:
-    """`ferry.telemetry.age`. At most RECORDS_PER_S are recorded: one costs as much as a tenth of a reading's way."""
+    """`ferry.telemetry.age`, of a sample."""
 
     def __init__(self, meter: Meter) -> None:
         self._histogram = meter.create_histogram(
@@ -71,15 +99,7 @@ class Ages:
             description="from a message's publish until it is acked, by the bus's clock; a sample under load",
             explicit_bucket_boundaries_advisory=AGES_S,
         )
-        self._next = 0.0
-
-    def wants_one(self) -> bool:
-        """Asked before the age is computed."""
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + 1 / RECORDS_PER_S
-        return True
+        self.wants_one = Sample().wants_one  # asked before the age is computed
 
     def record(self, age_ms: int) -> None:
         self._histogram.record(age_ms / 1000)

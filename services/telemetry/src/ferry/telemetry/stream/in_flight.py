@@ -62,10 +62,6 @@ class InFlight:
         """Messages and bytes."""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @property
-    def has_room(self) -> bool:
-        return self.messages < self._max_messages and self.bytes < self._max_bytes
-
     def is_crowded_for(self, gateway: str) -> bool:
         """Whether the lanes of this gateway that wait should give up their memory: the others need it."""
         messages, size = self._of_gateway.get(gateway, (0, 0))
@@ -79,7 +75,9 @@ class InFlight:
 
     def has_room_for(self, gateway: str, *, failing: bool = False) -> bool:
         """A failing lane may wait for long: it leaves half of its gateway's share to those that work."""
-        if not self.has_room or (failing and self.is_crowded_for(gateway)):
+        if self.messages >= self._max_messages or self.bytes >= self._max_bytes:
+            return False
+        if failing and self.is_crowded_for(gateway):
             return False
         used = self._of_gateway.get(gateway)
         if used is None:

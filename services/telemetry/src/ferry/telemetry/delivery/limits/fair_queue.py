@@ -8,30 +8,27 @@ class FairQueue:
     """First come, first served within a gateway."""
 
     def __init__(self) -> None:
+        self.turns: deque[str] = deque()
+        """Gateways that wait, the one whose turn it is first."""
         self._of: dict[str, deque[asyncio.Future[None]]] = {}
-        self._turns: deque[str] = deque()
-
-    def __len__(self) -> int:
-        """Gateways that wait."""
-        return len(self._turns)
 
     def push(self, gateway: str, waiting: asyncio.Future[None]) -> None:
         queue = self._of.get(gateway)
         if queue is None:
             queue = self._of[gateway] = deque()
-            self._turns.append(gateway)
+            self.turns.append(gateway)
         queue.append(waiting)
 
     def first(self) -> asyncio.Future[None]:
         """Whose turn it is."""
-        return self._of[self._turns[0]][0]
+        return self._of[self.turns[0]][0]
 
     def pop(self) -> asyncio.Future[None]:
         """Takes the first one out; its gateway's next one waits until the others had their turn."""
-        queue = self._of[self._turns[0]]
+        queue = self._of[self.turns[0]]
         waiting = queue.popleft()
         if queue:
-            self._turns.rotate(-1)
+            self.turns.rotate(-1)
         else:
-            del self._of[self._turns.popleft()]
+            del self._of[self.turns.popleft()]
         return waiting

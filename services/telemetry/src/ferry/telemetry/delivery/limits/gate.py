@@ -64,14 +64,13 @@ class Gate:
 
     def try_enter(self, *, failing: bool = False) -> bool:
         """Whether it has entered: nobody waits, and there is a place."""
-        if self._healthy or self._failing or not self._admits(failing=failing):
+        if self._healthy.turns or self._failing.turns or not self._admits(failing=failing):
             return False
         self._take(failing=failing)
         return True
 
     async def enter(self, gateway: str = "", *, failing: bool = False) -> None:
-        if self.try_enter(failing=failing):
-            return
+        """Waits for a place."""
         queue = self._failing if failing else self._healthy
         mine = self._loop.create_future()
         queue.push(gateway, mine)
@@ -119,7 +118,7 @@ class Gate:
             self._good_at.popitem(last=False)
         if self._refused_at:
             self._refused_at.pop(lane, None)
-        if self._healthy or self._failing:
+        if self._healthy.turns or self._failing.turns:
             self._wake()
 
     def leave_failed(
@@ -153,23 +152,23 @@ class Gate:
     def _wake(self) -> None:
         for queue, failing in ((self._healthy, False), (self._failing, True)):
             # One that gave up is dropped before the breaker is asked: it must not be given the only probe.
-            while queue and (queue.first().done() or self._admits(failing=failing)):
+            while queue.turns and (queue.first().done() or self._admits(failing=failing)):
                 first = queue.pop()
                 if not first.done():
                     self._take(failing=failing)
                     first.set_result(None)
         if self.breaker.state == "closed":
             return
-        waits = bool(self._healthy or self._failing)
+        waits = bool(self._healthy.turns or self._failing.turns)
         if self.breaker.state == "half_open":
-            waits = bool(self._healthy) and self.breaker.waits_for_a_failing_lane
+            waits = bool(self._healthy.turns) and self.breaker.waits_for_a_failing_lane
         # Where no request in flight will wake those who wait, the clock must.
         if waits and self._timer is None:
             wait_s = max(TICK_S, self._next() - self._loop.time())
             self._timer = self._loop.call_later(wait_s, self._on_timer)
 
     def _next(self) -> float:
-        return self.breaker.next_probe if self._healthy else self.breaker.until
+        return self.breaker.next_probe if self._healthy.turns else self.breaker.until
 
     def _on_timer(self) -> None:
         self._timer = None
