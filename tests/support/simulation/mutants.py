@@ -91,7 +91,7 @@ MUTANTS = (
         "elif False and same_value(",
         (4,),
     ),
-    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (24, 26)),
+    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (24, 42)),
     Mutant(
         "gaps in the numbers of deliveries",
         T + "stream.partition",
@@ -125,7 +125,7 @@ MUTANTS = (
         T + "delivery.limits.gate",
         "        self.breaker.abandoned()\n",
         "",
-        (4,),
+        (5, 11),
     ),
     Mutant(
         "time bounds", T + "lanes.times", "if self.earliest_ms <= time_ms <= latest_ms:", "if True:", (4,)
@@ -198,7 +198,7 @@ MUTANTS = (
         T + "delivery.implied_status",
         "        if first:\n",
         "        if False:\n",
-        (8,),
+        (9, 12),
     ),
     Mutant(
         "an array is refused as one",
