@@ -137,11 +137,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     async def end_process(self, process: str) -> None:
         """Cancels all of it. After SIGKILL (which is a stop without end) it is called when the world is gone."""
-        tasks = list(self._tasks_of.get(process, ()))
-        for task in tasks:
-            task.cancel()
-        self.go_on(process)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := list(self._tasks_of.get(process, ())):
+            for task in tasks:
+                task.cancel()
+            self.go_on(process)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def tasks_of(self, process: str) -> int:
         return len(self._tasks_of.get(process, ()))

@@ -82,6 +82,8 @@ class MemoryStream:
         self.max_messages: int | None = None
         self.messages: dict[int, Stored] = {}
         self.consumers: dict[int, Consumer] = {}
+        self.taken: list[tuple[float, int]] = []
+        """When, in s of the loop, which partition's consumer was made."""
         self.last_sequence = 0
         self.on_end: Callable[[int, str], None] = lambda _sequence, _how: None
         self._ack_wait_s = ack_wait_s
@@ -120,6 +122,7 @@ class MemoryStream:
             return there.name == name
         self._order[partition] = sorted(self._of[partition])
         self.consumers[partition] = Consumer(name, partition, replica)
+        self.taken.append((self._loop.time(), partition))
         return True
 
     def delete(self, name: str) -> None:

@@ -91,7 +91,7 @@ MUTANTS = (
         "elif False and same_value(",
         (4,),
     ),
-    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (24, 42)),
+    Mutant("lease", T + "stream.partition", "if self.lost or not self.is_awake():", "if False:", (0, 24, 42)),
     Mutant(
         "gaps in the numbers of deliveries",
         T + "stream.partition",
@@ -125,7 +125,7 @@ MUTANTS = (
         T + "delivery.limits.gate",
         "        self.breaker.abandoned()\n",
         "",
-        (5, 11),
+        (15, 5),
     ),
     Mutant(
         "time bounds", T + "lanes.times", "if self.earliest_ms <= time_ms <= latest_ms:", "if True:", (4,)
@@ -163,7 +163,7 @@ MUTANTS = (
         T + "lanes.backlog",
         "self._sequences.insert(at, sequence)",
         "self._sequences.append(sequence)",
-        (5,),
+        (7,),
     ),
     Mutant(
         "what is parked is forgotten",
@@ -198,7 +198,7 @@ MUTANTS = (
         T + "delivery.implied_status",
         "        if first:\n",
         "        if False:\n",
-        (9, 12),
+        (1, 9),
     ),
     Mutant(
         "an array is refused as one",
@@ -241,5 +241,61 @@ MUTANTS = (
         "if delivery.sequence in partition.in_flight or delivery.sequence in partition.unstored:",
         "if False:",
         (4,),
+    ),
+    Mutant(
+        "the last delivery is lost",
+        T + "stream.partition",
+        "if last_number >= self.next_number:",
+        "if False:",
+        (113,),
+    ),
+    Mutant(
+        "status by order of arrival",
+        T + "lanes.status_lane",
+        "if sequence <= self.finished or sequence < self.latest:",
+        "if False:",
+        (30,),
+    ),
+    Mutant(
+        "a limit that never grows",
+        T + "delivery.limits.limiter",
+        "        self._ignored = 0\n        if",
+        "        return\n        if",
+        (13,),
+    ),
+    Mutant(
+        "a purge that blocks a lane",
+        T + "forwarding.backlog_reader",
+        "if not found or found[0].sequence != first:",
+        "if False:",
+        (27,),
+    ),
+    Mutant(
+        "memory without bound for one gateway",
+        T + "stream.in_flight",
+        "return used[0] * GATEWAY_SHARE < self._max_messages and",
+        "return True or",
+        (22,),
+    ),
+    Mutant(
+        "values compared by letter",
+        T + "lanes.values",
+        "return float(first) == shown",
+        "return bool(ours == shown)",
+        (21,),
+    ),
+    Mutant(
+        "a failing lane takes its gateway's memory",
+        T + "stream.in_flight",
+        "(failing and self.is_crowded_for(gateway))",
+        "False",
+        (123,),
+    ),
+    Mutant(
+        "one bad element stops the others",
+        T + "lanes.points",
+        "            bad.append((index, reading))\n            continue\n",
+        "            raise reading\n",
+        (7,),
     ),
 )

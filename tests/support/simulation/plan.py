@@ -92,6 +92,7 @@ class Plan:
 def draw(seed: int, traffic_s: float | None = None) -> Plan:
     """`traffic_s` instead of the drawn length, in s: the same faults come sooner after one another."""
     from simulation.drawing_faults import draw_faults
+    from simulation.special import make_special
 
     random = Random(seed)
     gateways = [_gateway(random, number) for number in range(random.randint(1, 4))]
@@ -108,10 +109,11 @@ def draw(seed: int, traffic_s: float | None = None) -> Plan:
         numbers=random.random() < 0.5,
         texts_as_times=random.random() < 0.3,
         largest=random.choice((10, 100, 1000, 1000)),
-        traffic_s=random.choice((15, 25, 30)) * MINUTE,
+        traffic_s=random.choice((20, 30, 35)) * MINUTE,
     )
     plan.traffic_s = traffic_s or plan.traffic_s
     plan.faults = draw_faults(random, plan)
+    make_special(plan)
     return plan
 
 

@@ -13,15 +13,12 @@ from typing import Any
 import structlog
 
 from memory.loop import VirtualLoop, run_virtually
+from simulation.bounds import rest, watch
 from simulation.oracle import judge
 from simulation.plan import Fault, Plan, draw
 from simulation.replicas import Process
 from simulation.traffic import Traffic
 from simulation.world import World
-
-LOOK_S = 2.0
-SLACK_MESSAGES = 256
-"""What a pull of each partition may still bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +80,14 @@ async def _run(plan: Plan, loop: VirtualLoop, logs: list[str]) -> tuple[World, f
     world = World(plan, loop)
     for _ in range(plan.replicas):
         world.fleet.start()
-    watching = asyncio.create_task(_watch(world))
+    watching = asyncio.create_task(watch(world))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(world.register_late())
         tasks.create_task(Traffic(world, Random(plan.seed * 104_729)).run())
         for fault in plan.faults:
             tasks.create_task(_happen(world, fault))
     await _drained(world)
+    await rest(world)
     await asyncio.sleep(3)
     watching.cancel()
     passed_s = world.passed_s
@@ -153,24 +151,3 @@ def _victim(world: World, fault: Fault) -> Process:
     if not alive:
         return world.fleet.start()
     return alive[fault.number % len(alive)]
-
-
-async def _watch(world: World) -> None:
-    """Memory is bounded at every moment."""
-    settings = world.plan.settings
-    slack = SLACK_MESSAGES * (world.plan.partitions + 1)
-    longest = max((len(world.plan.sensors) + len(world.plan.gateways)) * 2, 1)
-    while True:
-        await asyncio.sleep(LOOK_S)
-        for process in world.fleet.alive:
-            replica = process.replica
-            if replica is None:
-                continue
-            in_flight = replica.in_flight
-            if in_flight.messages > settings.in_flight_messages + slack:
-                world.violated(f"{process.name} has {in_flight.messages} messages in flight")
-            if in_flight.bytes > settings.in_flight_bytes + (1 << 20) * (world.plan.partitions + 1):
-                world.violated(f"{process.name} has {in_flight.bytes} bytes in flight")
-            lanes = sum(len(one.lanes) + len(one.statuses) for one in replica.ownership.owned.values())
-            if lanes > longest:
-                world.violated(f"{process.name} has {lanes} lanes")

@@ -209,7 +209,7 @@ class World:
                 self.auth.revoke()
             case "registry_silent":
                 self.registry.answers = False
-            case "registry_unfilled":
+            case "registry_unfilled" if self.registry.filled:
                 self.registry.filled = False
                 self._saved = (dict(self.registry.sensors), dict(self.registry.intervals))
                 self.registry.sensors.clear()

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from ferry.telemetry.delivery.limits.limiter import START
 from simulation.faults import KINDS, PERSISTENT
 from simulation.ledger import Message
-from simulation.plan import Fault, SensorPlan
+from simulation.plan import Fault, Plan, SensorPlan
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -20,8 +21,10 @@ class Excuses:
         self._began = world.began
         self._budget_s = world.plan.settings.retry_budget_s
         self._sensors = {(one.gateway, one.name): one for one in world.plan.sensors}
-        self.pausing = [one for one in world.plan.faults if _pauses_the_cloud(one)]
-        """Those of some sensors that make a replica leave the cloud in peace, as it was asked to."""
+        self.pausing = [
+            one for one in world.plan.faults if _pauses_the_cloud(one) or _holds_all_places(world.plan, one)
+        ]
+        """Those of some sensors that meet all: as the cloud asked, or because no place is left for a request."""
         self._own: dict[tuple[str, str | None], list[Fault]] = {}
 
     def sensor(self, gateway: str, sensor: str | None) -> SensorPlan | None:
@@ -64,7 +67,18 @@ class Excuses:
                 found |= kind.at_once
         if failing_s >= self._budget_s * 0.8 and last_end + SLACK_S >= message.at:
             found |= PERSISTENT
+        if found and self._was_unstored(message, at):
+            found.add("out_of_order")  # the next owner looks at it again, and the cloud has newer readings
         return found
+
+    def _was_unstored(self, message: Message, at: float) -> bool:
+        """Whether an earlier dead letter of it may not have been stored."""
+        return any(
+            KINDS[one.kind].where == "dead"
+            and self._began + one.start_s < at
+            and self._began + one.end_s > message.at
+            for one in self._world.plan.faults
+        )
 
     def _knows_others(self, fault: Fault) -> bool:
         """While it says 404 to most, it refuses the readings of some: so it has their sensors."""
@@ -86,6 +100,14 @@ class Excuses:
             if late is None or at < self._began + late + SLACK_S or message.at < self._began + late:
                 return {"unknown_sensor"}
         return set()
+
+
+def _holds_all_places(plan: Plan, fault: Fault) -> bool:
+    """Lanes that worked before and get no answer keep their places until the time-out: a known limit of the gate."""
+    if fault.kind not in ("blackhole", "commit_then_blackhole", "slow"):
+        return False
+    lanes = sum(fault.meets(one.gateway, one.name) for one in plan.sensors) * 2 + 1
+    return lanes >= min(START, plan.settings.concurrency_max)
 
 
 def _pauses_the_cloud(fault: Fault) -> bool:
