@@ -1,4 +1,4 @@
-"""Writes docs/reference/cli.md, what each command takes, from the commands themselves: `make cli-docs`."""
+"""Writes docs/reference/cli.md from the commands: `make cli-docs`."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""docker, or buildah and podman: whichever is here and works."""
+"""docker, or buildah and podman: the first that works."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Ports for processes on this machine: nobody is handed one twice, not even by two suites at the same time."""
+"""Free ports on this machine: none is handed out twice, not even to two suites at the same time."""
 
 import fcntl
 import os

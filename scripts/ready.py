@@ -1,4 +1,4 @@
-"""Waits until every service is ready, says where things are, and stays."""
+"""Waits until every service is ready, prints the addresses, and keeps running."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Two JSON Schemas of one message: what was allowed and is not any more, and what is new to a reader."""
+"""Compares two JSON Schemas of one message: what is no longer allowed, and what is new to a reader."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The long form of tests/simulation: many seeds, a process for each processor; failing seeds are printed."""
+"""The long form of tests/simulation: many seeds, one process per processor; prints failing seeds."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""What can go wrong with a cloud, in the cloud's own words and never with a secret of ours."""
+"""Errors of a cloud, in its own words and without secrets."""
 
 from collections.abc import Collection, Mapping
 

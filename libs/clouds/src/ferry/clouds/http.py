@@ -1,4 +1,4 @@
-"""HTTP to a cloud: a whole answer or a typed error, within bounds of time and memory, never elsewhere."""
+"""HTTP requests to a cloud: a whole answer or a typed error, bounded in time and memory, without redirects."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""OtoSense's sensors: claimed with a certificate, looked at until they connect (its guide, two chapters)."""
+"""OtoSense's sensors: claim one with a certificate, ask for its state (its guide, two chapters)."""
 
 from dataclasses import dataclass
 from datetime import datetime

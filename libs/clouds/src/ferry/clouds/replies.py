@@ -1,4 +1,4 @@
-"""What a cloud's answer means, and which statuses are worth another try: one list for all of Ferry. Pure."""
+"""The meaning of a cloud's answer, and the retryable statuses: one list for all of Ferry. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""How long an answer asks to wait: Retry-After in its two legal forms (RFC 9110 section 10.2.3). Pure."""
+"""Parses Retry-After in its two legal forms (RFC 9110 section 10.2.3). Pure."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Reads what foreign bytes say, and makes it fit for a log, a terminal and a header. Pure."""
+"""Decodes text from outside and makes it safe for a log, a terminal and a header. Pure."""
 
 import json
 from collections.abc import Collection, Iterable

@@ -1,1 +1,1 @@
-"""How every Ferry service starts, is asked, is watched and stops."""
+"""How every Ferry service starts, answers requests, is monitored and stops."""

@@ -1,4 +1,4 @@
-"""Events: what happened, on a stream, so that other systems follow without polling."""
+"""Publishes events to a stream, so that other systems follow without polling."""
 
 import structlog
 from nats.js import JetStreamContext

@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics` on a small HTTP port of their own."""
+"""`/livez`, `/readyz` and `/metrics` on a separate HTTP port."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

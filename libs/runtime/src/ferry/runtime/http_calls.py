@@ -1,4 +1,4 @@
-"""Calls to a cloud as `/metrics` shows them, by the semantic conventions for HTTP clients."""
+"""Metrics of requests to a cloud, by the semantic conventions for HTTP clients."""
 
 from collections.abc import Callable
 

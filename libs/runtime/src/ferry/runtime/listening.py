@@ -1,4 +1,4 @@
-"""An ASGI application on a port of its own, for as long as a context."""
+"""Serves an ASGI application on a port for the duration of a context."""
 
 import asyncio
 import socket

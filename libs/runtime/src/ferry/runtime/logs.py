@@ -1,4 +1,4 @@
-"""Structured logs on stderr: an event with fields, one JSON object a line; none repeats without bound."""
+"""Structured logs on stderr: an event with fields, one JSON object per line; repeats are limited."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""How late the event loop is: whatever blocks it delays every request and reading of the process."""
+"""Measures the delay of the event loop: what blocks it delays every request and reading."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Traces and metrics by opentelemetry-sdk: `/metrics` always, OTLP when an endpoint is set."""
+"""Traces and metrics with opentelemetry-sdk: always `/metrics`, and OTLP if an endpoint is set."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A service as a process: from its settings to its exit code, and an end within a bound."""
+"""Runs a service as a process: from its settings to its exit code, with a bounded stop."""
 
 import asyncio
 import logging

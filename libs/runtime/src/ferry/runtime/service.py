@@ -1,4 +1,4 @@
-"""One way to start a service (traces, health, bus, requests) and one to stop it; `process` runs it."""
+"""Starts a service (traces, health, bus, requests) and stops it; `process` runs it."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The token of one cloud, as every service but auth sees it: always there, asked for once."""
+"""The token of one cloud for every service but auth, cached and requested once for all callers."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Streams that must be there: services wait for the job that lays them, and never alter one."""
+"""Waits for the streams, which the topology job creates; services never change one."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Records that cannot be read: one of them stops nothing, and each is counted and logged with its key."""
+"""Records that cannot be read: each is skipped, counted and logged with its key."""
 
 import structlog
 from opentelemetry.metrics import Meter

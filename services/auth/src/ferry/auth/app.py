@@ -1,4 +1,4 @@
-"""Auth's parts, put together."""
+"""Wiring of auth."""
 
 import uuid
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The guide's chapter 3: an OAuth client at Thing+, made with a portal session."""
+"""Creates an OAuth client at Thing+ with a portal session (guide, chapter 3)."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""Why there is no token, in words for who asks and for who operates."""
+"""Problems that explain why there is no token, for callers and operators."""
 
 from ferry.auth.credentials.accounts import Account
 from ferry.auth.tokens.shared import AttemptRecord

@@ -1,4 +1,4 @@
-"""What auth tells the operator: an event for what happened, a metric for how it stands."""
+"""Events and metrics of auth."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""The console's parts, put together."""
+"""Wiring of the console."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

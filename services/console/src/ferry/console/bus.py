@@ -1,4 +1,4 @@
-"""All that the console knows, it asks or hears on the bus; the one thing that it tells is who did what."""
+"""Everything that the console requests, receives and publishes on the bus."""
 
 import contextlib
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Otosense's parts, put together."""
+"""Wiring of otosense."""
 
 import asyncio
 import time

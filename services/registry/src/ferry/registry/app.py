@@ -1,4 +1,4 @@
-"""The registry's parts, put together."""
+"""Wiring of the registry."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What can go wrong with the bucket, for those who do not speak to it themselves."""
+"""Errors of the bucket, for code that does not use it directly."""
 
 
 class ConflictError(Exception):

@@ -1,4 +1,4 @@
-"""Which entity is meant by a name: by the one that was last asked for here, else by the one that it has."""
+"""Identifies an entity by name: by the one last requested here, else by the one it has."""
 
 import json
 

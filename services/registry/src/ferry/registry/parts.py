@@ -1,4 +1,4 @@
-"""The registry without a transport: what its rules need of the bucket and the cloud, and how they fit together."""
+"""The registry without a transport: its ports, and how its rules fit together."""
 
 from dataclasses import dataclass
 from typing import Protocol

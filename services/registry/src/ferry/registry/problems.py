@@ -1,4 +1,4 @@
-"""What a caller is told when a request cannot be granted."""
+"""Problems for requests that cannot be granted."""
 
 from ferry.clouds.errors import CloudError, RefusedError
 from ferry.contract.problems import ProblemError

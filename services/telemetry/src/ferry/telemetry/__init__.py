@@ -1,1 +1,1 @@
-"""Readings delivered: from the stream, in its sensor's order, to the cloud or to the dead letters."""
+"""Delivers readings from the stream, in each sensor's order, to the cloud or to the dead letters."""

@@ -1,1 +1,1 @@
-"""The way to a cloud: proxies, trusted authorities, and failures in words. One set of rules for every client."""
+"""The network path to a cloud: proxies, authorities, and failures in words. The same rules for every client."""

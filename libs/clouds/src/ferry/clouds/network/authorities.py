@@ -1,4 +1,4 @@
-"""Certificate authorities that are trusted beside the public ones."""
+"""Certificate authorities that are trusted in addition to the public ones."""
 
 import re
 import ssl

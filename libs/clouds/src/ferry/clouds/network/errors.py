@@ -1,4 +1,4 @@
-"""A setting of the environment that cannot be used."""
+"""An environment variable with an unusable value."""
 
 
 class NetworkSettingError(ValueError):

@@ -1,4 +1,4 @@
-"""Why there was no answer, in our words: httpx2, OpenSSL and pyreqwest say it in theirs, which may carry secrets."""
+"""Describes a failed connection in words that contain no secrets, unlike those of httpx2, OpenSSL and pyreqwest."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in lower or upper case: through which proxy a URL is reached."""
+"""HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in lower or upper case: the proxy for a URL."""
 
 import importlib.util
 from collections.abc import Mapping

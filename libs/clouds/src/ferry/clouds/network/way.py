@@ -1,4 +1,4 @@
-"""The way to clouds as the environment has it, the same for httpx2 and for pyreqwest."""
+"""Network settings from the environment, the same for httpx2 and pyreqwest."""
 
 import ssl
 from collections.abc import Mapping

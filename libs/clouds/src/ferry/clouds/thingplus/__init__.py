@@ -1,1 +1,1 @@
-"""Thing+: what goes over the wire (answers, series, paths: pure) and the client."""
+"""Thing+: its wire format (answers, series, paths: pure) and the client."""

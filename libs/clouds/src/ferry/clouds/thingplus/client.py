@@ -1,4 +1,4 @@
-"""Thing+ as the registry needs it: every call of the guide's chapters 5 to 7, and the lists beside them."""
+"""Thing+ for the registry: every call of the guide's chapters 5 to 7, and the lists."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count

@@ -1,4 +1,4 @@
-"""Entities as Thing+'s answers show them. Every function raises BadAnswerError for what it cannot read."""
+"""Parses entities in Thing+'s answers. Raises BadAnswerError for what it cannot read."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

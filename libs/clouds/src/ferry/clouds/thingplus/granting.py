@@ -1,4 +1,4 @@
-"""An answer of Thing+ to a call with a bearer token: granted, or the error that it is."""
+"""The result of a call to Thing+ with a bearer token: an answer, or the matching error."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What Thing+ shows of a fleet, each entity read for itself."""
+"""Parses Thing+'s lists, each entity by itself."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar

@@ -1,4 +1,4 @@
-"""One way to answer a request: nothing that a caller sends ends the service, and every failure is a problem."""
+"""Answers requests: no input ends the service, and every failure is a problem."""
 
 import asyncio
 import time

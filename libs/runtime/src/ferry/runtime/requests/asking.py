@@ -1,4 +1,4 @@
-"""Who asks a service: the entity that it answers with, or its problem as an error."""
+"""Sends a request to a service: returns the entity, or raises its problem."""
 
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""How long each request took and how it ended, for `/metrics`."""
+"""Metrics of requests: duration and outcome."""
 
 from opentelemetry.metrics import Meter
 

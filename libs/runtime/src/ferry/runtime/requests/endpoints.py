@@ -1,4 +1,4 @@
-"""What a service answers: a subject, the shapes of its request and answer, and what was counted there."""
+"""The endpoints of a service: subject, request and answer types, and counters."""
 
 from dataclasses import dataclass
 

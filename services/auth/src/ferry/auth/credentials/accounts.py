@@ -1,4 +1,4 @@
-"""Who we are at each cloud: credentials that can obtain a token, and say which of them are missing."""
+"""The account at each cloud: credentials that can obtain a token, or a list of what is missing."""
 
 import hashlib
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""Follows the secrets directory: a changed file, or a swapped symlink, is taken up without a restart."""
+"""Watches the secrets directory: a changed file or swapped symlink is used without a restart."""
 
 import asyncio
 import hashlib

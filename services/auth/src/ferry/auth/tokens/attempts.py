@@ -1,4 +1,4 @@
-"""How the last attempts to get a token went, and whether the next one has to wait."""
+"""The outcome of the last attempts to get a token, and when the next one may start."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Encrypts what lies in the shared bucket: who reads or alters it there learns and gains nothing."""
+"""Encrypts the records of the shared bucket, so that reading or changing them gains nothing."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The lease on one attempt: one replica asks the cloud for all."""
+"""The lease on an attempt: one replica asks the cloud on behalf of all."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""One attempt to get a token, by one replica for all: a lease, the cloud's answer, and what is reporter of it."""
+"""One attempt to get a token, by one replica for all: take the lease, ask the cloud, report the outcome."""
 
 import asyncio
 import contextlib

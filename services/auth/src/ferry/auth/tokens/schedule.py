@@ -1,4 +1,4 @@
-"""When: to refresh, to try again, to warn. Times in s; `chance` is a random number in [0, 1)."""
+"""When to refresh, retry and warn. Times in s; `chance` is a random number in [0, 1)."""
 
 from ferry.contract.auth import State
 

@@ -1,4 +1,4 @@
-"""What the replicas share of one cloud: its token, and how the last attempt to get one went. Both encrypted."""
+"""What the replicas share about one cloud, encrypted: its token and the outcome of the last attempt."""
 
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar

@@ -1,4 +1,4 @@
-"""How one cloud's credentials stand, for who asks."""
+"""The state of one cloud's credentials, for `auth.state.get`."""
 
 import time
 

@@ -1,1 +1,1 @@
-"""What a person has done to the suite, and how far it is."""
+"""Actions that operators start, and their progress."""

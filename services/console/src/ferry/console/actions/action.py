@@ -1,4 +1,4 @@
-"""One thing that a person asked for, done request by request."""
+"""One action, carried out request by request."""
 
 from dataclasses import dataclass
 

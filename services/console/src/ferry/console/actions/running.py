@@ -1,4 +1,4 @@
-"""Does what people ask for in the background, says who did it, and remembers the last of it."""
+"""Runs actions in the background, publishes who started them, and keeps the last ones."""
 
 import asyncio
 import time

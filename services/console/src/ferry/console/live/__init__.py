@@ -1,1 +1,1 @@
-"""What changes by itself: the suite's state, looked at now and then."""
+"""Data that changes by itself: the state of the services, polled."""

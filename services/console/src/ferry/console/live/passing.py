@@ -1,4 +1,4 @@
-"""What is published for the gateways that somebody looks at: the last of each sensor, and how much it is."""
+"""Traffic of the gateways that are being viewed: the last message of each sensor, and rates."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The suite at one moment, as far as it answered, and how fast it goes."""
+"""The state of all services at one moment, as far as they answered, and rates."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Asks for the suite's state: often while somebody looks, seldom otherwise. All who look share the answers."""
+"""Polls the state of the services: often while somebody is viewing, rarely otherwise. All viewers share the answers."""
 
 import asyncio
 import time

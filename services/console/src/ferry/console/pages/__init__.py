@@ -1,1 +1,1 @@
-"""What is shown, one module a page."""
+"""The pages, one module each."""

@@ -1,4 +1,4 @@
-"""Dead letters: listed, looked at, counted, and then replayed or discarded."""
+"""Dead letters: list, show, count, replay and discard."""
 
 import asyncio
 import time

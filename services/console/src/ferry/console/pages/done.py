@@ -1,4 +1,4 @@
-"""Actions: what was asked for here, by whom, and how far it is."""
+"""Actions: what was started, by whom, and how far it is."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response

@@ -1,4 +1,4 @@
-"""OtoSense motor sensors: which are waited for, and what the person beside the motor can do."""
+"""OtoSense motor sensors: which have not connected yet, and what to do."""
 
 from starlette.requests import Request
 from starlette.responses import Response

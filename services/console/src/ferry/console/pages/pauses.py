@@ -1,4 +1,4 @@
-"""Pausing what is sent to the cloud, and resuming it: a sensor, a gateway, or all."""
+"""Pauses and resumes delivery for a sensor, a gateway, or everything."""
 
 from collections.abc import Mapping
 

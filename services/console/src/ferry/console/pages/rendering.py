@@ -1,4 +1,4 @@
-"""Templates whose every output is escaped, and shows what else could mislead an eye."""
+"""Templates that escape all output and reveal characters that could mislead a reader."""
 
 from datetime import UTC, datetime
 from pathlib import Path

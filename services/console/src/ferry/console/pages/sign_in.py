@@ -1,4 +1,4 @@
-"""Signing in with a token, and out."""
+"""Sign in with a token, and sign out."""
 
 import structlog
 from starlette.requests import Request

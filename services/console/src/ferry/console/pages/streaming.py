@@ -1,4 +1,4 @@
-"""Server-sent events: HTML that the server made, in place of the old."""
+"""Server-sent events: HTML fragments that replace parts of the page."""
 
 import time
 from collections.abc import AsyncIterator

@@ -1,1 +1,1 @@
-"""Who is signed in, and whether a request is really theirs."""
+"""Who is signed in, and whether a request is genuine."""

@@ -1,4 +1,4 @@
-"""What stands before every page: who asks, whether a change is really theirs, and what a browser may load."""
+"""Checks every request: who is it, is a change genuine, and what may the browser load."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""A person, as the events name them."""
+"""A signed-in person, as events name them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The person that a proxy names after it has signed them in, by OIDC or however it does."""
+"""The person named by a trusted proxy that has signed them in, for example by OIDC."""
 
 import ipaddress
 from collections.abc import Sequence

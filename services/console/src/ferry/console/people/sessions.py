@@ -1,4 +1,4 @@
-"""A session is a signed cookie: nothing of it is kept here."""
+"""A session is a signed cookie; the server stores nothing."""
 
 import hashlib
 import hmac

@@ -1,1 +1,1 @@
-"""What the sensors' life needs of NATS: a bucket, a work queue, events."""
+"""NATS adapters: a bucket, a work queue, events."""

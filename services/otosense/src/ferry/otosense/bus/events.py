@@ -1,4 +1,4 @@
-"""The events of sensors on FERRY_EVENTS: stored, and asked for after a crash."""
+"""Publishes the events of sensors to FERRY_EVENTS, and looks them up after a crash."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The wait as a message: FERRY_OTOSENSE_FOLLOW holds one for each followed sensor, naked until it is due."""
+"""The work queue FERRY_OTOSENSE_FOLLOW: one message per followed sensor, nakked until its next check is due."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

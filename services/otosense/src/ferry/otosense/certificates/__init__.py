@@ -1,4 +1,4 @@
-"""The certificate of a sensor, checked before any call: each problem says what was found and what is wanted."""
+"""Checks a sensor's certificate before any request: each problem names what was found and what is expected."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

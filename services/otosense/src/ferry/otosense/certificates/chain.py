@@ -1,4 +1,4 @@
-"""The one path from a sensor's certificate to its authorities, whatever the order that they came in."""
+"""Finds the path from a sensor's certificate to its authorities, whatever their order."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice

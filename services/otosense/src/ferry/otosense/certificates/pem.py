@@ -1,4 +1,4 @@
-"""The certificates in a text, whatever stands around them (RFC 7468 section 2 allows explanatory text)."""
+"""Extracts the certificates from a text (RFC 7468 section 2 allows explanatory text around them)."""
 
 import binascii
 import re

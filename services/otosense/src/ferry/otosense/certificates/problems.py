@@ -1,4 +1,4 @@
-"""How a certificate that cannot be used is refused."""
+"""The problems of certificates that cannot be used."""
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm

@@ -1,1 +1,1 @@
-"""A sensor's life here, without a transport: claimed, followed, checked, given up."""
+"""The life of a sensor, without a transport: claim, follow, check, forget."""

@@ -1,4 +1,4 @@
-"""Sensors that are not followed are asked about at the cloud from time to time: it may have forgotten one."""
+"""Checks sensors that are not followed from time to time: the cloud may have forgotten one."""
 
 import structlog
 

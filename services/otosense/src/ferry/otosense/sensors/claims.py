@@ -1,4 +1,4 @@
-"""A sensor is claimed: safe to repeat, found again after a crash, never posted blindly twice."""
+"""Claims a sensor: safe to repeat, resumed after a crash, never posted twice blindly."""
 
 import asyncio
 

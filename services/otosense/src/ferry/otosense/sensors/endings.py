@@ -1,4 +1,4 @@
-"""How the following of a sensor, or its life at the cloud, ends; and that this is told once."""
+"""The end of following a sensor, or of its life at the cloud, published exactly once."""
 
 import structlog
 from pydantic import BaseModel

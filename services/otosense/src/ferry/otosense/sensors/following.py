@@ -1,4 +1,4 @@
-"""A claimed sensor is looked at until it connects or its time is over."""
+"""Follows a claimed sensor until it connects or its time is over."""
 
 import structlog
 

@@ -1,4 +1,4 @@
-"""What a sensor's life asks of bucket, queue, events and cloud."""
+"""The ports of a sensor's life: bucket, queue, events, cloud."""
 
 from collections.abc import Callable
 from typing import Protocol

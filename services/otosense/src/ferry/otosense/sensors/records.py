@@ -1,4 +1,4 @@
-"""What the bucket keeps of a sensor and of a claim."""
+"""The records of sensors and claims in the bucket."""
 
 from dataclasses import dataclass
 

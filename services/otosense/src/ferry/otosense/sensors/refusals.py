@@ -1,4 +1,4 @@
-"""What a failure of the cloud means for who asked to claim a sensor."""
+"""Problems for failed claims, from the cloud's answers."""
 
 from ferry.clouds.errors import BadAnswerError, BearerRefusedError, CloudError, RefusedError, UnreachableError
 from ferry.clouds.otosense import ClaimedError

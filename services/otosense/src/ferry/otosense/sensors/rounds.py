@@ -1,4 +1,4 @@
-"""When each sensor that is not followed is checked: one after the other, so that no cloud is flooded."""
+"""Schedules the checks of sensors that are not followed, one after the other, so that the cloud is not flooded."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""When a claimed sensor is looked at: closely while it tries, then by the minute until it must have woken."""
+"""When to check a claimed sensor: often while it tries, then every minute until it must have woken."""
 
 TRYING_S, TRYING_EVERY_S = 120.0, 5.0
 WAITING_EVERY_S = 60.0

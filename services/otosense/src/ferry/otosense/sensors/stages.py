@@ -1,4 +1,4 @@
-"""How many sensors are in each stage, counted now and then: for `/metrics`."""
+"""Counts the sensors of each stage for `/metrics`."""
 
 import asyncio
 import time

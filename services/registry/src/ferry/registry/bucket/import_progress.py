@@ -1,4 +1,4 @@
-"""Where an import stopped, so that the next one goes on there. It expires."""
+"""Stores where an import stopped, so that the next one resumes there. It expires."""
 
 from nats.js import JetStreamContext
 

@@ -1,4 +1,4 @@
-"""The registered fleet in the order of its keys: a page costs what it holds, however large the fleet is."""
+"""The registered fleet in key order: the cost of a page does not depend on the size of the fleet."""
 
 import heapq
 from bisect import bisect_left, bisect_right, insort

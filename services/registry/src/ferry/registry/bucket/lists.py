@@ -1,4 +1,4 @@
-"""Lists of the fleet, as new as the bucket was when they were asked for."""
+"""Lists of the fleet, as recent as the bucket at the time of the request."""
 
 import asyncio
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""`ferry-registry` as a log: what was written since, by batched direct gets (NATS ADR-31)."""
+"""`ferry-registry` as a log: reads what was written since the last time, by batched direct gets (NATS ADR-31)."""
 
 import asyncio
 import json

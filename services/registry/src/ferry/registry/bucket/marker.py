@@ -1,4 +1,4 @@
-"""The key that says: this bucket holds the whole fleet."""
+"""The key that marks the bucket as holding the whole fleet."""
 
 from nats.js import JetStreamContext
 

@@ -1,4 +1,4 @@
-"""Ids that were made for places and have no entity yet. They expire, so that they do not pile up."""
+"""Reserved ids that have no entity yet. They expire."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Records that mean nothing here: skipped, counted, logged with their key."""
+"""Records that cannot be read: skipped, counted, and logged with their key."""
 
 import structlog
 from opentelemetry.metrics import Meter

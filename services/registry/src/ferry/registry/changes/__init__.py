@@ -1,1 +1,1 @@
-"""What happens to a registered entity: update, retire."""
+"""Changes of registered entities: update, retire."""

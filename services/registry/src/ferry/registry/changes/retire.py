@@ -1,4 +1,4 @@
-"""An entity is given up: deleted at the cloud first, then noted here, so that a crash leaves it to a repeat."""
+"""Retires an entity: deletes it at the cloud first, then records that, so that a repeat continues after a crash."""
 
 import asyncio
 from collections.abc import Iterable

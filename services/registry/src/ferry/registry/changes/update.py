@@ -1,4 +1,4 @@
-"""A registered entity is renamed, moved, or reports in another interval: at the cloud first, then here."""
+"""Updates a registered entity (name, device, interval): at the cloud first, then in the bucket."""
 
 from typing import Any, TypeVar, cast
 

@@ -1,1 +1,1 @@
-"""What the cloud has, compared with what the bucket has."""
+"""Imports: compares the cloud with the bucket."""

@@ -1,4 +1,4 @@
-"""Where an import is: which page of the cloud's gateways, and which of the page's gateways are still to do."""
+"""The position of an import: the page of the cloud's gateways, and which of them are left."""
 
 import re
 from dataclasses import dataclass

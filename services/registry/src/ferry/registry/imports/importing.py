@@ -1,4 +1,4 @@
-"""What was registered, changed or deleted through the portal becomes known here, a few gateways a step."""
+"""Imports what was registered, changed or deleted through the portal, a few gateways per step."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

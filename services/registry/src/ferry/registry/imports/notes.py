@@ -1,4 +1,4 @@
-"""What an import writes: an entity as the cloud has it, or that the cloud no longer has it."""
+"""Writes what an import found: an entity, or that the cloud no longer has it."""
 
 import time
 from collections.abc import Awaitable, Callable

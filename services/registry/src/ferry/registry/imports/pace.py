@@ -1,4 +1,4 @@
-"""How much of the cloud an import uses: a few calls at a time, until its time is over or the cloud asks for a pause."""
+"""Limits an import's requests: a few at once, until its time is over or the cloud asks for a pause."""
 
 import asyncio
 import time

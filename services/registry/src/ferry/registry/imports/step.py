@@ -1,4 +1,4 @@
-"""One step of an import: what was found so far, and how much longer it may take."""
+"""One step of an import: what was found so far, and the time left."""
 
 from dataclasses import dataclass, field
 

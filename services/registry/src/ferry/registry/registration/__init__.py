@@ -1,1 +1,1 @@
-"""How an entity comes to be at the cloud and in the bucket."""
+"""Registers entities at the cloud and in the bucket."""

@@ -1,4 +1,4 @@
-"""Requests without an id: the name says which entity is meant, so that a repeat is about the same one."""
+"""Requests without an id: the name identifies the entity, so that a repeat concerns the same one."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A gateway's devices or sensors that come with it: recorded as the cloud has them, or registered one by one."""
+"""Devices or sensors that come with a gateway: recorded as the cloud has them, or registered one by one."""
 
 import asyncio
 from collections.abc import Iterable

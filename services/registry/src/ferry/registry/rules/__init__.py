@@ -1,1 +1,1 @@
-"""What a request stands for, and whether the gateway model allows it."""
+"""Completes a request, and checks it against the gateway model."""

@@ -1,4 +1,4 @@
-"""What the account offers: its sites, and the models of gateways. Both are kept for some minutes."""
+"""The account's sites and gateway models, cached for some minutes."""
 
 import time
 from typing import Protocol

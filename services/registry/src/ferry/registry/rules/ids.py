@@ -1,4 +1,4 @@
-"""Ids of entities that are asked for by their names: what is registered there, or an id that is made and kept."""
+"""Ids of entities that are requested by name: the registered one's, or a new one that is reserved."""
 
 import asyncio
 import uuid

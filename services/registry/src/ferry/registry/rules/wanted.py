@@ -1,4 +1,4 @@
-"""What a request stands for: what it leaves out is filled in, what must be there before is looked for."""
+"""Completes a request: fills in what it omits, and checks that what it refers to exists."""
 
 from typing import Protocol
 

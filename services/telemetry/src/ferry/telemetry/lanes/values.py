@@ -1,4 +1,4 @@
-"""When two values are the same, as a cloud may show them: `36.50`, `"36.5"` and 36.5 are."""
+"""Compares two values as a cloud may show them: `36.50`, `"36.5"` and 36.5 are equal."""
 
 import json
 from decimal import Decimal, InvalidOperation

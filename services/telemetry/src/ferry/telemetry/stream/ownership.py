@@ -1,4 +1,4 @@
-"""Which partitions this replica owns: it takes what it should own, and hands over what it should not."""
+"""Takes the partitions that this replica should own, and hands over the others."""
 
 import asyncio
 
