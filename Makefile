@@ -77,7 +77,7 @@ sbom: env ## CycloneDX and licences of every image, into .run/sbom
 	@$(BIN)/python scripts/supply_chain.py sbom
 
 .PHONY: audit
-audit: env .venv-tools/.ready ## known vulnerabilities of what the images hold; says aloud what it could not look up
+audit: env .venv-tools/.ready ## known vulnerabilities of what the images hold; reports what it could not look up
 	@$(BIN)/python scripts/supply_chain.py audit .venv-tools/bin/pip-audit
 
 .PHONY: chaos
@@ -122,12 +122,12 @@ settings-docs: env ## write docs/reference/settings.md from the settings classes
 	@$(BIN)/python scripts/settings_docs.py
 
 .PHONY: format
-format: env ## format and mend what lint can mend
+format: env ## format, and fix what lint can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 .PHONY: lock
-lock: env ## compile requirements/ anew (add UPGRADE=1 to take newer versions)
+lock: env ## recompile requirements/ (UPGRADE=1 for newer versions)
 	$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean

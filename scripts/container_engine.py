@@ -46,7 +46,7 @@ class Engine:
         return ("--read-only", *(["--read-only-tmpfs=false"] if self.run == "podman" else []))
 
     def healthy(self, container: str) -> bool:
-        """The image's own health check: docker runs it in its time, podman when it is told to."""
+        """The image's own health check: docker runs it periodically, podman on request."""
         if self.run == "podman":
             command = ["podman", "healthcheck", "run", container]
             return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0

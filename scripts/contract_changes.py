@@ -2,7 +2,7 @@
 
 `python scripts/contract_changes.py OLD NEW` prints each incompatible change and ends with 1 when there are any.
 What others send must still be taken: every message that the old schema allows, the new one allows. What they are
-sent must still be what they were told: every message of the new schema is one of the old, except that a choice of
+sent must still match what they expect: every message of the new schema is one of the old, except that a choice of
 values may have got more of them, and objects more fields.
 """
 

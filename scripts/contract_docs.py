@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 
 def page(text: str, made: Json) -> str:
-    """The page with its tables made anew. Raises ValueError when it has no place for them."""
+    """The page with new tables. Raises ValueError if it has no place for them."""
     before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
@@ -36,10 +36,10 @@ def _tables(made: Json) -> Iterator[str]:
     schemas, messages = made["components"]["schemas"], made["components"]["messages"]
     names = {channel["address"]: name for name, channel in made["channels"].items()}
     used: list[str] = []
-    yield "### What is published\n"
+    yield "### Publications\n"
     for subject in PUBLICATIONS:
         yield f"`{subject}`: {_link(_payload(messages[names[subject]]), used)}\n"
-    yield "### What is asked\n"
+    yield "### Requests and answers\n"
     for subject in OPERATIONS:
         request = _payload(messages[f"{names[subject]}Request"])
         answer = _payload(messages[f"{names[subject]}Answer"])
@@ -47,11 +47,11 @@ def _tables(made: Json) -> Iterator[str]:
         yield from _described(schemas[request])
         yield from _fields(schemas[request], schemas, used)
         yield f"Answer: {_link(answer, used)}\n"
-    yield "### What is told\n"
+    yield "### Events\n"
     yield "| event | body |\n|---|---|"
     for subject in EVENTS:
         yield f"| `{subject}` | {_link(_payload(messages[names[subject]]), used)} |"
-    yield "\n### Shapes\n"
+    yield "\n### Types\n"
     used.append("Problem")
     done: set[str] = set()
     while len(done) < len(set(used)):

@@ -75,7 +75,7 @@ def bus(ferry: dict[str, str], home: Path, ports: Ports) -> Iterator[None]:
 
 
 def wait_for(server: subprocess.Popen[bytes], port: int, name: str) -> None:
-    """Until the server of this name answers: streams are not laid on anybody else's."""
+    """Waits until the server of this name answers, so that no other server's streams are changed."""
     for _ in range(200):
         if server.poll() is not None:
             sys.exit(f"nats-server ended with {server.returncode}: see nats.log in {RUN}")

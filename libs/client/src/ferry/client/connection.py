@@ -104,7 +104,7 @@ async def open_client(
     on_closed: Callable[[], None] = lambda: None,
     reconnects: bool = False,
 ) -> Client:
-    """A connected client that never reconnects by itself, unless told: who lives longer opens another.
+    """A connected client that does not reconnect by itself unless asked to: long-lived users open another.
 
     nats-py would keep what was not sent and send it later, behind our back and out of order.
     Raises SettingsError, CredentialsRefusedError or NotConnectedError, within a few seconds.

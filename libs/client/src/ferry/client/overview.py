@@ -42,7 +42,7 @@ class Overview:
         return [*services.NAMES, *sorted({one.service for one in found} - set(services.NAMES))]
 
     def why_silent(self, service: str) -> str | None:
-        """Why nothing is told of it; None when it has answered, be it with a problem of its own."""
+        """Why nothing is known about it; None if it answered, even with a problem."""
         if self.of(service):
             return None
         said = {"auth": self.auth, "telemetry": self.telemetry}.get(service)

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 NAMES = ("auth", "registry", "telemetry", "otosense")
-"""What a Ferry needs; others, such as the console, may run beside them."""
+"""The services that Ferry needs; others, such as the console, are optional."""
 PREFIX = "ferry-"
 STATS = "$SRV.STATS"
 Word = Annotated[str, Field(max_length=200)]

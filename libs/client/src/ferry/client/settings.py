@@ -30,7 +30,7 @@ class NatsSettings(BaseModel):
     credentials_file: Path | None = None
     tls_ca_file: Path | None = None
     inbox_prefix: str | None = None
-    """`_INBOX_<user>` when a user is set: nobody else may listen to our answers."""
+    """`_INBOX_<user>` if a user is set: no other user may subscribe to it."""
 
     @property
     def shown_url(self) -> str:

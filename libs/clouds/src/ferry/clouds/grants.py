@@ -22,7 +22,7 @@ from ferry.clouds.words import clean, media_type, parse_json, read_words
 
 LONGEST_LIFE_S = 10 * 365 * 86_400.0
 SHORTEST_LIFE_S = 1.0
-"""A token that says it lives less could not be used; it is taken for one that says nothing."""
+"""A shorter lifetime would be unusable; it is treated as if none were given."""
 REFUSING = frozenset({400, 401, 403})
 _NOT_IMPLEMENTED = 501
 _OAUTH_ERRORS = frozenset(

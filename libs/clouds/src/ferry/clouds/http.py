@@ -156,7 +156,7 @@ class CloudHttp:
         except TimeoutError:
             raise UnreachableError(f"not within {self._timeout_s:g} s", ambiguous=True) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, ValueError) as error:
-            # Their text may carry what was sent: only what it is recognised as is told.
+            # Their text may contain what was sent: only a recognised cause is reported.
             ambiguous = isinstance(error, httpx2.HTTPError) and not isinstance(error, _NOT_SENT)
             why = why_no_answer(texts_of(error), host=self._host, proxy=self._proxy)
             raise UnreachableError(why, ambiguous=ambiguous) from None

@@ -19,7 +19,7 @@ PARAMETERS: Json = {
     "reason": {"enum": [reason.value for reason in dead.Reason]},
 }
 PUBLICATION_HEADERS: Json = {
-    "traceparent": {"type": "string", "description": "W3C Trace Context; goes on to the cloud's spans."}
+    "traceparent": {"type": "string", "description": "W3C Trace Context; passed on to the cloud's spans."}
 }
 
 

@@ -305,7 +305,7 @@ EVENTS: dict[str, BaseModel] = {
         status=401,
         code="invalid_grant",
         detail="wrong password",
-        hint="set the password anew",
+        hint="set the password again",
     ),
     subjects.event("auth", "credentials", "accepted"): auth.CredentialsAccepted(
         cloud="thingplus", generation=13

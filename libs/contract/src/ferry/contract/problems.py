@@ -22,8 +22,8 @@ Answer = TypeVar("Answer", bound=BaseModel)
 class Problem(BaseModel):
     """RFC 9457 section 3.1, with the field that was wrong and what to do about it.
 
-    `status` follows HTTP's meaning: 4xx is the caller's to mend, 5xx is worth another try, after `retry_after`
-    seconds, where the refusal said so.
+    `status` has HTTP's meaning: 4xx must be corrected by the caller, 5xx may be retried, after `retry_after`
+    seconds, if the refusal named them.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -64,7 +64,7 @@ class Presence(Message):
 
 
 class StateRequest(Request):
-    """Asks for everything."""
+    """Requests everything."""
 
 
 class PartitionState(Message):

@@ -93,7 +93,7 @@ CONSUMERS = (OTOSENSE_FOLLOWER,)
 
 
 OUTSIDE = -1
-"""The place, beside the partitions, of publications whose subject the stream's transform does not match."""
+"""Stands for publications whose subject the stream's transform does not match, next to the partitions."""
 OUTSIDE_FILTER = f"{subjects.PREFIX}.*.>"
 """Not the stream's own subject: nats-server 2.15.1 treats a consumer with it as one without a filter, in spite of
 the transform, and then keeps what other consumers ack."""

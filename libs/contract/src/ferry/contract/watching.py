@@ -1,4 +1,4 @@
-"""What passes between an operator who watches and telemetry: on core NATS, and only while somebody asks."""
+"""Messages between `ferry watch` and telemetry: on core NATS, and only while requested."""
 
 from typing import Literal, Self
 
@@ -8,7 +8,7 @@ from ferry.contract.ids import EntityId
 from ferry.contract.model import Message, Request
 
 WATCH_S = 15
-"""How long a WatchRequest holds; who goes on watching repeats it in a third of that."""
+"""How long a WatchRequest is valid; a watcher repeats it after a third of that."""
 MAX_PUT_BODY = 1024
 """Characters of a PUT's body that a WatchedPut carries."""
 

@@ -99,7 +99,7 @@ class DirectParser(Parser):
                 body = data[middle:ends]
             try:
                 receive(words[1], reply[0] if reply else b"", body, headers)
-            except Exception as error:  # noqa: BLE001 - a bug of ours must not end the reading
+            except Exception as error:  # noqa: BLE001 - a bug must not end the read loop
                 _log.error("nats.receive_failed", exc_info=error)
             at = ends + 2
 

@@ -24,7 +24,7 @@ class Events:
             await self.store(noun, verb, message)
         except TypeError:
             raise
-        except Exception as error:  # noqa: BLE001 - what happened has happened, told or not
+        except Exception as error:  # noqa: BLE001 - the change is done, with or without its event
             _log.warning("event.lost", noun=noun, verb=verb, error=type(error).__name__)
 
     async def store(self, noun: str, verb: str, message: BaseModel) -> None:

@@ -47,7 +47,7 @@ class Service:
         self.inboxes = Inboxes(seen.meter)
         self.durations = Durations(seen.meter)
         self.serving = False
-        """From when the server knows whom to ask until this service is told to stop."""
+        """From when the server has the subscriptions until this service is asked to stop."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -169,6 +169,6 @@ def _discoverable(service: Service) -> AbstractAsyncContextManager[object]:
 
 
 async def _finish_requests(broker: NatsBroker) -> None:
-    """Takes no more requests and answers those that have come; the bus stays for the lifespan's end."""
+    """Accepts no more requests and answers those received; the connection stays open until the end of the lifespan."""
     for subscriber in broker.subscribers:
         await subscriber.stop()

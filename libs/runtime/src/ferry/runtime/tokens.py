@@ -16,7 +16,7 @@ R = TypeVar("R")
 PASSING = (f"{TYPE_BASE}timeout", f"{TYPE_BASE}no-service")
 
 FIRST_ASK_S, ASK_S = 2.5, 10.0
-"""While auth restarts nobody serves, and a replica that stops may swallow a question: it is put again."""
+"""While auth restarts nobody answers, and a stopping replica may drop a request: it is repeated."""
 PAUSE_S = 0.1
 LONGEST_MARGIN_S = 30.0
 SHORTEST_MARGIN_S = 0.25

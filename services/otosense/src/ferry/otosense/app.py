@@ -85,7 +85,7 @@ async def lifespan(service: Service) -> AsyncIterator[None]:
 
 
 async def _prepare(tokens: Tokens, claims: Claims) -> None:
-    """The first request finds a token, and what a crash left is taken up; tried until both are done."""
+    """Fetches a token and resumes what a crash left; retried until both are done."""
     while True:
         try:
             await tokens.get()

@@ -12,7 +12,7 @@ _KEY = "ferry.context"
 
 
 def chosen_settings() -> NatsSettings:
-    """What the command that runs was told to connect with. Raises SettingsError."""
+    """The connection settings of the running command. Raises SettingsError."""
     return contexts.chosen(chosen_context())
 
 

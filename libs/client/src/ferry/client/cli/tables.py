@@ -39,7 +39,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def hanging(start: str, text: str, width: int) -> list[str]:
-    """`start` and then the text, folded between words; what goes on is indented under where it began."""
+    """`start` and then the text, wrapped between words, with continuation lines indented to its start."""
     indent = " " * cell_len(start)
     parts = _folded(text, max(1, width - cell_len(start)))
     return [f"{start if number == 0 else indent}{part}".rstrip(" ") for number, part in enumerate(parts)]

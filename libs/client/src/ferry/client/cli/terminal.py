@@ -87,7 +87,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 def print_hanging(start: str, text: object, color: str | None = None) -> None:
-    """A line that goes on under where its text began, on a screen.
+    """A line that is wrapped and indented to its start, on a screen.
 
     `color` is of the start alone, as in `say`: the text has the terminal's own, readable on light and on dark.
     """
@@ -142,7 +142,7 @@ def print_json(value: object) -> None:
 
 
 def print_text(document: str) -> None:
-    """A document of ours that others read (JSON, YAML), in lines; what could steer a terminal is escaped as in JSON."""
+    """A document for other programs (JSON, YAML), in lines; terminal control characters are escaped as in JSON."""
     for line in document.rstrip("\n").split("\n"):
         click.echo(_CANDIDATE.sub(_json_escape, line))
 

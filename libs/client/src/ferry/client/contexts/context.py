@@ -13,7 +13,7 @@ SCHEMES = ("nats", "tls", "ws", "wss")
 
 
 class Context(BaseModel):
-    """`keyring`: the password lies in the desktop's keyring, under the service `ferry` and the context's name."""
+    """`keyring`: the password is in the desktop's keyring, under the service `ferry` and the context's name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -48,7 +48,7 @@ def current() -> str | None:
     name = content.decode("utf-8", "replace").strip()
     if name and not is_safe_id(name):
         raise SettingsError.saying(
-            f"{file} does not name a context", hint="`ferry context use NAME` selects one anew"
+            f"{file} does not name a context", hint="`ferry context use NAME` selects one"
         )
     return name or None
 

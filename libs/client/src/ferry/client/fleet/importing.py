@@ -27,7 +27,7 @@ async def import_all(
     restart: bool = False,
     patience_s: float = PATIENCE_S,
 ) -> Imported:
-    """All that was found, by this import and not by the one that it goes on with. `progress` is told the sum so far.
+    """Everything found by this import, without the one that it resumes. `progress` is called with the sum so far.
 
     Raises ProblemError when nothing went well for `patience_s`.
     """

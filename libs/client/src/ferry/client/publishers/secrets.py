@@ -70,7 +70,7 @@ def stored(folder: Path, name: str) -> Keys | None:
 
 
 def store(folder: Path, name: str, keys: Keys) -> None:
-    """The name first: a run that is cut short is taken for its own by the next one. Raises SettingsError."""
+    """Writes the name first, so that the next run recognises an interrupted one. Raises SettingsError."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

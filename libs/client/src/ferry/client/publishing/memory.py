@@ -1,4 +1,4 @@
-"""The store of a program without a spool: somebody waits for each entry, and takes it along when the wait is over."""
+"""The store of a program without a spool: a caller waits for each entry, and removes it when it stops waiting."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -55,7 +55,7 @@ class Stream(Protocol):
         ...
 
     async def start(self, *, fail_fast: bool) -> None:
-        """With `fail_fast` it raises FerryError when the first connection cannot be made; else it goes on trying."""
+        """With `fail_fast` it raises FerryError if the first connection fails; otherwise it keeps trying."""
 
     async def close(self) -> None: ...
 

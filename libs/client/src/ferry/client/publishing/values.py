@@ -16,7 +16,7 @@ Value = str | int | float | Decimal | Mapping[str, Any]
 Time = int | datetime
 MS = 1000
 STEP_MS = 1000
-"""Readings closer than this are told apart by the clock; a clock that jumped back further is believed."""
+"""Readings closer than this get distinct times; a clock that jumped back further is followed."""
 
 
 def reading_json(value: object, time_ms: int) -> bytes:

@@ -18,11 +18,11 @@ MUST_BE_OFF = (
     "allow_batched",
     "allow_msg_counter",
 )
-"""What a publisher could use against others, should somebody have turned it on."""
+"""Features that a publisher could use against others, if they were turned on."""
 FIXED = ("retention", "storage", "sealed", "allow_msg_ttl")
 """What the server never changes, or never back."""
 CLOSED_BYTES = 1
-"""No message fits into a stream of one byte: its publishers are told, as when it is full."""
+"""No message fits into a stream of one byte: publishes are refused, as when it is full."""
 TURN_S = 0.1
 
 

@@ -88,7 +88,7 @@ class Feed:
             self.lost += 1
 
     async def next(self, within_s: float) -> Line | None:
-        """None when none came; what was lost before it is told first."""
+        """None if there is none; lines that were dropped before it are reported first."""
         if self.lost:
             lost, self.lost = self.lost, 0
             return Line("note", f"{lost} messages are not shown: they came faster than they can be")

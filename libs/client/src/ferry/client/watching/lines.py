@@ -11,7 +11,7 @@ Kind = Literal["reading", "status", "dead", "event", "delivery", "note"]
 LARGEST = 4096
 """Characters of a body that are kept."""
 PARSED = 64 * 1024
-"""Bytes of a body that is looked into; a larger one is told by its size."""
+"""Largest body in bytes that is shown; of a larger one only the size is."""
 SHOWN = 160
 IDS = 128
 

@@ -10,7 +10,7 @@ from ferry.clouds.network.proxies import Proxies, Proxy, read_proxies
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`authorities` are PEM files, trusted beside the public authorities."""
+    """`authorities` are PEM files, trusted in addition to the public authorities."""
 
     proxies: Proxies = field(default_factory=lambda: Proxies({}))
     authorities: tuple[bytes, ...] = field(default=(), repr=False)

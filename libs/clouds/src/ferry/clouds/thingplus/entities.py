@@ -62,7 +62,7 @@ def is_same(there: Any, wanted: Any) -> bool:
 
 
 def read_each(found: list[Any], read: Callable[[dict[str, Any]], P], *, more: bool = False) -> Listed[P]:
-    """Each item on its own: one that cannot be read spoils no other."""
+    """Parses each item by itself: one that cannot be read does not affect the others."""
     listed: Listed[P] = Listed([], [], more)
     for item in found:
         if not isinstance(item, dict):

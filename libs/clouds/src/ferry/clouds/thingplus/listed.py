@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[Item]):
-    """A list of the cloud's. `unreadable` says of each entity that means nothing to us, why: one spoils no other."""
+    """A list of the cloud's. `unreadable` gives the reason for each entity that cannot be read."""
 
     items: list[Item]
     unreadable: list[str]

@@ -10,7 +10,7 @@ from ferry.contract.registry.entities import Device, Gateway, Sensor, Site
 
 
 class SitesRequest(Request):
-    """Asks for all."""
+    """Requests everything."""
 
 
 class SiteList(Message):
@@ -47,7 +47,7 @@ class SensorList(Message):
 class ImportRequest(Request):
     """Imports part of what the cloud has; `gateway` restricts it to one.
 
-    `after` is the `next` of the answer before. Without it, an import that was interrupted within the last hour goes on
+    `after` is the `next` of the previous answer. Without it, an import interrupted within the last hour resumes
     where it was, unless `restart` is set.
     """
 
@@ -60,7 +60,7 @@ class Imported(Message):
     """How many are new or changed here; `unreadable` gives the reason for each entity that was skipped.
 
     `deleted` names what is registered here and not at the cloud any more: its record stays, with `deletedBefore`.
-    `resumed`: this answer goes on with an earlier import. `retryAfter`, in s: the cloud asked for a pause.
+    `resumed`: this answer resumes an earlier import. `retryAfter`, in s: the cloud asked for a pause.
     """
 
     gateways: int = 0

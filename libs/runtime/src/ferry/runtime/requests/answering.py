@@ -86,7 +86,7 @@ async def _answer(
         async with asyncio.timeout(timeout_s):
             answer = await handler(request)  # type: ignore[arg-type] # Service.serve pairs the two
         encoded = answer if isinstance(answer, bytes) else answer.model_dump_json(exclude_none=True).encode()
-    except Exception as error:  # noqa: BLE001 - the caller is told, whatever it was
+    except Exception as error:  # noqa: BLE001 - every failure is answered
         return _problem(endpoint.subject, error)
     if len(encoded) > max_payload:
         _log.warning("answer.too_large", subject=endpoint.subject, bytes=len(encoded))
@@ -139,6 +139,6 @@ def _encoded(problem: Problem) -> tuple[bytes, dict[str, str]]:
 
 
 def _text(text: str, longest: int) -> str:
-    """What can be encoded, and no more of it than `longest` characters."""
+    """The encodable part, at most `longest` characters."""
     cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return cut.encode(errors="backslashreplace").decode()

@@ -21,7 +21,7 @@ _NOWHERE = "https://unset.invalid"
 class Account:
     """`missing` names the settings that are absent; only without any can `obtain` be called. It asks `endpoint`.
 
-    `obtain` raises CloudError's family. `fingerprint` tells one set of credentials from another.
+    `obtain` raises CloudError's family. `fingerprint` identifies the set of credentials.
     """
 
     cloud: Cloud

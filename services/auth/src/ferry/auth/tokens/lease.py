@@ -7,7 +7,7 @@ from ferry.auth.tokens.shared import AttemptRecord, Shared, StoreError
 
 
 class Lease:
-    """The attempt's record, `running` and ours as long as nobody else writes it."""
+    """The attempt's record, `running` and this replica's until another one writes it."""
 
     def __init__(self, shared: Shared, account: Account, record: AttemptRecord, revision: int) -> None:
         self._shared = shared

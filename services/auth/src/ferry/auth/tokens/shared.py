@@ -57,7 +57,7 @@ class TokenRecord(_Record):
 
 
 class AttemptRecord(_Record):
-    """`holder` refreshes while `running`; the rest tells of the last attempt that ended. Times in s."""
+    """`holder` refreshes while `running`; the rest describes the last attempt that ended. Times in s."""
 
     holder: str = ""
     running: bool = False

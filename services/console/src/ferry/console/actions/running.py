@@ -37,7 +37,7 @@ class Actions:
         return self._remembered.get(id_)
 
     async def start(self, person: Person, subject: str, choice: DeadChoice, expected: int) -> Action:
-        """Replays or discards in the background. Raises ProblemError: nothing is done that could not be told."""
+        """Replays or discards in the background. Raises ProblemError if the event cannot be published."""
         if len(self._tasks) >= MOST_AT_ONCE:
             hint = "wait until one has ended, or stop one"
             raise ProblemError.of("busy", 429, f"{MOST_AT_ONCE} actions run already", hint=hint)
@@ -50,7 +50,7 @@ class Actions:
         return action
 
     async def once(self, person: Person, subject: str, request: Request, answer: type[BaseModel]) -> Action:
-        """One request, to its end. Raises ProblemError where it could not be told."""
+        """One request, awaited. Raises ProblemError if the event cannot be published."""
 
         async def ask() -> None:
             await self._bus.ask(subject, request, answer, timeout_s=LONGEST_ASK_S)

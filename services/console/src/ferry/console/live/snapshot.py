@@ -24,7 +24,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`at` in s of a clock that only goes on. Of each pair one is None: the answer, or why there is none."""
+    """`at` in s of a monotonic clock. Each pair is an answer or the reason why there is none; the other is None."""
 
     at: float
     unix_ms: int
@@ -58,7 +58,7 @@ def rates(before: Snapshot, now: Snapshot) -> Rates | None:
 
 
 class History:
-    """The last snapshots, so many and no more."""
+    """The last snapshots, up to a maximum."""
 
     def __init__(self, most: int) -> None:
         self._kept: deque[Snapshot] = deque(maxlen=most)

@@ -21,7 +21,7 @@ OFTEN_S, SELDOM_S = 2.0, 15.0
 ASK_S = 5.0
 FRESH_S = 3.0
 MOST_KEPT = 450
-"""15 minutes of them while somebody looks."""
+"""15 minutes of them while somebody is viewing."""
 MOST_WATCHERS = 64
 
 

@@ -12,7 +12,7 @@ STREAM_S = 900.0
 
 
 def event_stream(watch: Watch, events: AsyncIterator[str]) -> StreamingResponse:
-    """Counts as one who looks. Where there are too many, the browser is told to come back later."""
+    """Counts as a viewer. If there are too many, the browser is asked to retry later."""
 
     async def bounded() -> AsyncIterator[str]:
         ends = time.monotonic() + STREAM_S

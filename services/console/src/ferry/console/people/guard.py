@@ -17,7 +17,7 @@ from ferry.console.settings import PageSettings
 
 LONGEST_FORM = 16 * 1024
 FORM_S = 10.0
-"""A form is there by then; else its connection would keep somebody else's place."""
+"""Time limit for receiving a form; otherwise a slow connection would occupy a slot."""
 OPEN_PATHS = ("/sign-in", "/static/")
 READS = ("GET", "HEAD")
 HEADERS = {
@@ -53,7 +53,7 @@ class Guard:
         await (refused or self._app)(scope, receive, sending)
 
     def _session(self, scope: Scope) -> tuple[Session | None, str | None]:
-        """Who asks; and a cookie to set when a proxy names somebody new."""
+        """The person, and a cookie to set if a proxy names a new one."""
         sealed = Request(scope).cookies.get(COOKIE)
         session = self._sessions.open(sealed) if sealed else None
         person = self._proxies.person((scope.get("client") or (None,))[0], scope["headers"])
@@ -100,7 +100,7 @@ class Guard:
         return None
 
     def _is_own(self, headers: Headers) -> bool:
-        """Whether a page of ours sent it, by what a browser says and a page cannot change."""
+        """Whether one of the console's pages sent it, according to headers that a page cannot forge."""
         origin = headers.get("origin")
         if origin is None:
             return headers.get("sec-fetch-site") == "same-origin"

@@ -43,7 +43,7 @@ class Sessions:
         return str(self._signer.dumps(content))
 
     def open(self, cookie: str) -> Session | None:
-        """None when it is not ours, too old, or of somebody whose token is gone."""
+        """None if it is not genuine, too old, or of a person whose token was removed."""
         try:
             name, by, form_token = self._signer.loads(cookie, max_age=int(self._life_s))
         except (BadData, ValueError, TypeError):

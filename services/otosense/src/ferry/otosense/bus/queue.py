@@ -48,7 +48,7 @@ class FollowQueue:
         self._stopping = asyncio.Event()
 
     async def follow(self, sensor_id: str) -> None:
-        """Nothing when a message of this sensor lies there: its subject must be empty."""
+        """Does nothing if there is already a message for this sensor."""
         subject = f"{subjects.OTOSENSE_FOLLOW}.{safe_id(sensor_id)}"
         headers = {"Nats-Expected-Last-Subject-Sequence": "0"}
         try:
@@ -85,11 +85,11 @@ class FollowQueue:
                 await self._handle(handle, QueuedSensor(message))
 
     async def _handle(self, handle: Handle, delivery: QueuedSensor) -> None:
-        """One bad sensor holds up no other, and is not lost: it comes again."""
+        """One failing sensor does not block others and is not lost: its message is redelivered."""
         try:
             async with asyncio.timeout(CONSUMER.ack_wait_s - 2):
                 await handle(delivery)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the others go on
+        except Exception as error:  # noqa: BLE001 - the others must continue
             _log.warning("follow.failed", sensor=ascii(delivery.sensor_id), error=type(error).__name__)
             try:
                 await delivery.again_in(FAILED_S)

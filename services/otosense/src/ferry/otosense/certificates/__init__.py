@@ -42,7 +42,7 @@ def _read(pem: str, now: datetime) -> Chain:
         if not one.not_valid_before_utc <= now <= one.not_valid_after_utc:
             warnings.append(f"the authority's certificate {named(one)} is not valid at this time")
     if len(chain) == 1:
-        warnings.append("there is no authority's certificate beside the sensor's own")
+        warnings.append("there is no authority's certificate, only the sensor's own")
     sensor_id = _common_name(leaf)
     if sensor_id is None:
         warnings.append("the certificate's common name is no sensor id; the cloud will name the sensor")

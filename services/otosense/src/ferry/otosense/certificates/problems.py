@@ -10,7 +10,7 @@ UNREADABLE = (
     *(ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InvalidSignature),
     *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
 )
-"""What `cryptography` raises for bytes that somebody made up."""
+"""What `cryptography` raises for arbitrary bytes."""
 WANTED = "send the sensor's own certificate in PEM, followed by those of its authorities"
 AGAIN = "get it from the sensor again"
 _LONGEST_NAME = 80

@@ -152,7 +152,7 @@ class Claims:
         return refusals.claimed_already(chain.sensor_id, ours=ours)
 
     async def _known(self, found: CloudSensor, chain: Chain) -> Sensor:
-        """The cloud has it for us. One that is connected is answered as it is, any other is followed anew."""
+        """The cloud has it for this account. If connected, it is answered as it is; otherwise it is followed again."""
         stored = await self._store.read(found.sensor_id)
         if stored.record is None:
             return await self._provisioned(found, chain.fingerprint, chain.warnings)
@@ -176,7 +176,7 @@ class Claims:
     async def _follow(
         self, found: CloudSensor, fingerprint: str, warnings: tuple[str, ...], what: str
     ) -> Sensor:
-        """Written until nobody else wrote in between: whatever was decided of it before, it is followed from now on."""
+        """Retries until no other write intervened: whatever was decided before, it is followed from now on."""
         for _ in range(MOST_CONFLICTS):
             stored, now = await self._store.read(found.sensor_id), self._now()
             story = (*_story_of(stored, fingerprint), Step(at=now, what=what))

@@ -40,7 +40,7 @@ class Endings:
         self._events = events
 
     async def position(self) -> int:
-        """Where the events' stream ends: what is told from now on lies behind."""
+        """The last sequence of the events' stream: later events come after it."""
         return await self._events.position()
 
     async def tell(self, record: Record, revision: int, *, again: bool) -> None:

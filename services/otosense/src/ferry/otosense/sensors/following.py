@@ -43,7 +43,7 @@ class Following:
             await self._queue.follow(delivery.sensor_id)
 
     async def look(self, sensor_id: str) -> float | None:
-        """Seconds until the next look; None when the following has ended and was told."""
+        """Seconds until the next check; None if following has ended and its event was stored."""
         stored = await self._store.read(sensor_id)
         if stored.record is None:
             return None

@@ -10,7 +10,7 @@ MOST_STEPS = 40
 
 
 class Record(Message):
-    """`told` is whether the event of the end was stored; it lies behind `tell_after` in the events' stream.
+    """`told` is whether the event of the end was stored; it comes after `tell_after` in the events' stream.
 
     `checked_at` is when the cloud was last asked about a sensor that is not followed, `missing_since` when it first
     said that it has none, 0 unless it did; both in Unix ms.
@@ -24,7 +24,7 @@ class Record(Message):
     missing_since: int = 0
 
     def ended(self, stage: Stage, next_step: str, at: int, tell_after: int, **more: object) -> "Record":
-        """The same at the end of its following, or of its life at the cloud: to be told."""
+        """The same at the end of following, or of its life at the cloud, with its event still to be published."""
         end = {"stage": stage, "next_step": next_step, "next_poll_at": None, **more}
         sensor = self.sensor.model_copy(update={**end, "story": step(self.sensor, at, stage)})
         return self.model_copy(update={"sensor": sensor, "told": False, "tell_after": tell_after})

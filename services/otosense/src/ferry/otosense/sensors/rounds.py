@@ -34,7 +34,7 @@ class Rounds:
         while True:
             try:
                 await self._turn()
-            except Exception as error:  # noqa: BLE001 - the bus or the cloud is away, or one record is odd
+            except Exception as error:  # noqa: BLE001 - the bus or the cloud is unreachable, or a record is invalid
                 _log.warning("check.failed", error=type(error).__name__)
             await asyncio.sleep(min(LONGEST_TURN_S, self._every_s / 10))
 

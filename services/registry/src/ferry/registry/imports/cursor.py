@@ -12,7 +12,7 @@ END = "end"
 class Cursor:
     """Without `only`, all of the page's gateways. `page` is None when only the comparison of all is left.
 
-    `before` is the first gateway of the page before: a cloud that shows the same page again and again has no more.
+    `before` is the first gateway of the page before: a cloud that repeats a page has no more.
     """
 
     page: int | None = 0

@@ -19,7 +19,7 @@ from ferry.registry.problems import of_cloud
 PAGE = 1000
 AGAIN_S = 1.0
 LOOK_S = 10.0
-"""The marker goes with the bucket: somebody may make the bucket anew while the registry runs."""
+"""The marker belongs to the bucket, which may be recreated while the registry runs."""
 _log = structlog.get_logger(__name__)
 
 

@@ -103,7 +103,7 @@ class Importing:
         found = await step.pace.call(self._cloud.gateways(cursor.page, GATEWAYS_A_STEP), first=True)
         first = found.items[0].id if found.items else ""
         if cursor.before and first == cursor.before:
-            return await self._compare(step)  # the cloud shows the same page again: there is no more
+            return await self._compare(step)  # the cloud repeats the page: there are no more
         todo = [one for one in found.items if not cursor.only or one.id in cursor.only]
         if not cursor.only:
             step.unreadable += found.unreadable

@@ -1,4 +1,4 @@
-"""What is registered here and the cloud lists no more: looked for one by one, and noted when it is not there.
+"""Entities that are registered here but no longer listed by the cloud: checked one by one, and marked if they are gone.
 
 That a list lacks an entity is no proof: a GET that finds nothing is. Each is noted as soon as it is found missing.
 """

@@ -18,7 +18,7 @@ class PausedError(Exception):
 
 
 class Pace:
-    """Of one step. `cause` is why the cloud could not go on, if it was that."""
+    """Of one step. `cause` is why the cloud stopped it, if it did."""
 
     def __init__(self, step_s: float = STEP_S, at_once: int = AT_ONCE) -> None:
         self._ends = time.monotonic() + step_s

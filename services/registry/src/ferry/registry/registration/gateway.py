@@ -56,7 +56,7 @@ class GatewayRegistration:
         return RegisteredGateway(**dict(gateway), refused=[*devices.refused, *sensors.refused] or None)
 
     async def _checked(self, asked: RegisterGateway, owner: Gateway) -> tuple[Parts[Device], Parts[Sensor]]:
-        """What each part stands for, or why it cannot be: one wrong part spoils no other."""
+        """What each part resolves to, or its problem: one wrong part does not affect the others."""
         model = await self._rules.account.model(owner.model)
         known = {device.id: device for device in await self._rules.devices(owner.id)}
         devices, sensors = Parts("device", self._device), Parts("sensor", self._sensor)
@@ -101,7 +101,7 @@ class GatewayRegistration:
     async def _kept(self, found: Gateway, revision: int) -> Gateway:
         try:
             await self._gateway.keep(found, revision)
-        except ConflictError:  # somebody registered the same at the same time
+        except ConflictError:  # registered concurrently by another request
             return await self._gateway.ensure(found)
         return found
 

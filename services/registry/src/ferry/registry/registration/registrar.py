@@ -82,7 +82,7 @@ class Registrar(Generic[E]):
             try:
                 await self.record(entity, revision)
             except ConflictError:
-                continue  # somebody registers the same: what came of it is read anew
+                continue  # registered concurrently by another request: read the result
             return entity
         raise busy(self.noun, wanted.id)
 
@@ -95,7 +95,7 @@ class Registrar(Generic[E]):
         return self.same(wanted, there), revision
 
     async def record(self, entity: E, revision: int) -> None:
-        """Raises ConflictError. The event comes first: a crash between the two tells it twice, never not at all."""
+        """Raises ConflictError. The event comes first: a crash may publish it twice, but never misses it."""
         await self.tell("registered", entity)
         await self.keep(entity, revision)
 

@@ -21,9 +21,9 @@ STREAM = topology.DEAD.name
 PAGE_BYTES = 512 * 1024
 """Of one page's JSON, below the bus's max_payload of 1 MiB; a letter that alone is larger is shown cut."""
 PAGE_S = 2.0
-"""A page ends by then, and the next one goes on: the client waits 30 s."""
+"""Time limit of a page, which the next one continues: the client waits 30 s."""
 WORK_S = 10.0
-"""A replay or discard stops by then and says where it goes on: the client waits 30 s."""
+"""Time limit of a replay or discard, which returns where to continue: the client waits 30 s."""
 SHOWN_BODY = 4 * 1024
 """Characters of a body too large for a page: `get` has all of it."""
 SHOWN_TEXT = 16 * 1024

@@ -13,7 +13,7 @@ from ferry.telemetry.dead_letters.address import address_of
 from ferry.telemetry.stream.delivery import Cause, Delivery
 
 AT_ONCE = 8
-"""A burst of bad messages takes its turns beside the readings of others."""
+"""Limits concurrent dead letters, so that a burst of bad messages does not delay others."""
 ANSWER_S = 5.0
 MOST_DETAIL = 500
 """Characters of the detail."""

@@ -114,7 +114,7 @@ class ImpliedStatus:
     async def _not_on_at_cloud(
         self, address: Address, health: LaneHealth, check_lease: Callable[[], None]
     ) -> float | None:
-        """Until when the cloud holds a valid `off` or `err`, in Unix ms; 0 for none, None where it cannot be told."""
+        """Until when the cloud holds a valid `off` or `err`, in Unix ms; 0 for none, None if unknown."""
         path = status_path(address.gateway, address.sensor)
 
         async def call(bearer: str) -> Answer:

@@ -43,7 +43,7 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
 
     def accept(self, partition: Partition, delivery: Delivery) -> None:
-        """Never raises: what fails here by a bug of ours is delivered again after ack_wait."""
+        """Never raises: what fails here because of a bug is redelivered after ack_wait."""
         if delivery.sequence in partition.in_flight or delivery.sequence in partition.unstored:
             return
         try:
@@ -83,7 +83,7 @@ class Acceptor:
         if has_room and lane.has_room(sequence, self._lane_messages):
             try:
                 self._admission.series(partition, lane, delivery)
-            except Exception as error:  # noqa: BLE001 - a bug of ours: the lane meets it again, by itself
+            except Exception as error:  # noqa: BLE001 - a bug: only this lane retries it
                 _log.error("accept.failed", sequence=sequence, exc_info=error)
                 self._in_flight.park(partition, delivery)
                 lane.backlog.add(sequence)

@@ -57,7 +57,7 @@ class BacklogReader:
             raise Deferred(BEHIND_S)
 
     async def _drop_gone(self, partition: Partition, lane: SeriesLane) -> None:
-        """Forgets what is in the stream no more, by the word of its leader: it was purged."""
+        """Drops what was purged from the stream, once its leader confirms it."""
         key, first = lane.health.key, lane.backlog.first
         next_sequence = await self._stored.next_sequence(partition.number, key, first)
         end = lane.backlog.last if next_sequence is None else next_sequence - 1

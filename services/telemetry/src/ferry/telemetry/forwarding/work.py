@@ -49,7 +49,7 @@ class Work:
             except Deferred as deferred:
                 park()
                 await self._gate.back_off(deferred.wait_s)
-            except Exception as error:  # noqa: BLE001 - a bug of ours stops this lane alone
+            except Exception as error:  # noqa: BLE001 - a bug stops only this lane
                 park()
                 quarantine = quarantine or Quarantine()
                 await asyncio.sleep(quarantine.failed(lane.health.key, lane.first_parked, error))

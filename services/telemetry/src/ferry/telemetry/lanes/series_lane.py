@@ -65,7 +65,7 @@ class SeriesLane:
         return sequence < self.backlog.first
 
     def most_in_memory(self, most: int) -> int:
-        """A lane that fails needs no more than what it tries with: the rest of the memory is its neighbours'."""
+        """A failing lane keeps only what it is retrying: the rest of the memory is for its neighbours."""
         return min(most, FAILING_MESSAGES) if self.health.failing else most
 
     @property

@@ -7,7 +7,7 @@ from ferry.contract.telemetry import Failure
 TYPES = frozenset(
     {"text/html", "text/plain", "application/json", "application/problem+json", "empty body", "untyped body"}
 )
-"""What is told apart of answers that are not Thing+'s; all else is `other`: a proxy may say anything."""
+"""Answers that are not Thing+'s are classified by these; anything else is `other`."""
 STATUSES = range(100, 600)
 
 

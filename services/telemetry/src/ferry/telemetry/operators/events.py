@@ -12,13 +12,13 @@ from ferry.telemetry.replica import Replica
 
 LOOK_S = 1.0
 FAILING_S = 30.0
-"""How long a lane fails before it is told: what passes by itself is no news."""
+"""How long a lane must fail before an event is published."""
 PAUSED_S = 5.0
 MOST_LANES = 100
-"""Failing lanes that are told; more are a matter of the cloud, and of `ferry status`."""
+"""Maximum number of failing lanes with an event; more are a problem of the cloud, shown by `ferry status`."""
 FILLING = 0.8
 FULL_AGAIN = 0.7
-"""A stream below this has recovered, and is told of anew."""
+"""A stream below this has recovered; the next event is published again."""
 
 
 _log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ class Watch:
         self._events = events
         self._fill = fill
         self._failing: dict[str, tuple[LaneHealth, float, bool]] = {}
-        """Since when in s, and whether it was told."""
+        """Since when in s, and whether its event was published."""
         self._lanes_told = 0
         self._paused_at: float | None = None
         self._pause_told = False

@@ -32,7 +32,7 @@ def observe(
     partitions: int,
     foreign: Mapping[tuple[str, str], int],
 ) -> None:
-    """`fill` are ratios by stream, read anew each time. `partitions` is how many the stream has.
+    """`fill` are ratios by stream, read each time. `partitions` is how many the stream has.
 
     `foreign` are answers that are not Thing+'s, by status and content type.
     """

@@ -15,7 +15,7 @@ NOBODY = Holder("", 0)
 
 
 class StateReader:
-    """All replicas' heartbeats beside what the streams themselves say."""
+    """All replicas' heartbeats, and the state of the streams."""
 
     def __init__(
         self,

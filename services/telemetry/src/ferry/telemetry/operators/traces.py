@@ -1,6 +1,6 @@
 """Spans of a publication, its requests, its dead letter and its replay, each in its publisher's trace.
 
-A publisher's `tracestate` and baggage are left alone: they are unbounded, and go on to nobody.
+A publisher's `tracestate` and baggage are ignored: they are unbounded and not passed on.
 """
 
 import random

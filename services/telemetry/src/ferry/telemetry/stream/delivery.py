@@ -8,9 +8,9 @@ import msgspec
 from ferry.contract.dead import PUBLISHED_AT, Reason
 
 OVERHEAD_BYTES = 600
-"""What the smallest delivery keeps in memory beside its body and subject."""
+"""Memory of the smallest delivery, besides its body and subject."""
 POINT_BYTES = 150
-"""What each decoded point keeps in memory beside its value."""
+"""Memory of each decoded point, besides its value."""
 MOST_DIGITS = 18
 """Of a time in a header: what is longer is none."""
 

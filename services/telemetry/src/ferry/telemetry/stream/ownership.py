@@ -130,7 +130,7 @@ class Ownership:
         self._pulls[partition.number] = asyncio.create_task(self._puller.run(partition))
 
     async def _check(self, partition: Partition) -> None:
-        """The pull ended by itself: the consumer is made anew if it is gone, or is another's by now."""
+        """The pull ended by itself: recreates the consumer if it is gone, unless another replica has it."""
         consumer = await self._consumers.take(partition.number)
         if consumer is None:
             _log.warning("partition.lost", partition=partition.number)

@@ -24,7 +24,7 @@ class Unstored(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Partition:
-    """`is_awake`: a replica that was paused must not go on as if nothing had been."""
+    """`is_awake`: a replica that was paused must not continue as if nothing had happened."""
 
     number: int
     consumer: str
@@ -48,7 +48,7 @@ class Partition:
     """A delivery was lost on its way: all that is unacked must be delivered again, by a new consumer."""
     next_number: int = 1
     """The consumer's next delivery. A higher one says that something was lost before it, a lower one that
-    the consumer was made anew or has gone back, and nobody knows what was lost of it."""
+    the consumer was recreated or has gone back, so that losses are unknown."""
 
     @property
     def pulls(self) -> bool:

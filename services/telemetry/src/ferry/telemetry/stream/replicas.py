@@ -15,7 +15,7 @@ def owner(partition: int, replicas: Iterable[str]) -> str | None:
     return max(replicas, key=lambda name: (_weight(partition, name), name), default=None)
 
 
-@lru_cache(maxsize=8192)  # all partitions are weighed anew four times a second
+@lru_cache(maxsize=8192)  # all partitions are weighed four times a second
 def _weight(partition: int, name: str) -> bytes:
     return blake2b(f"{partition}/{name}".encode(), digest_size=8).digest()
 

@@ -28,7 +28,7 @@ def show_mistakes(error: MistakesError) -> None:
 def show_plan(found: Planned, *, prune: bool) -> None:
     plan, names = found.plan, Names(found)
     for one in plan.create[:SHOWN]:
-        again = ", which was deleted at the portal, comes again" if one in plan.again else ""
+        again = ", which was deleted at the portal, will be registered again" if one in plan.again else ""
         say(f"+ {one.noun} {names.of(one)}{_id(one.id)}{again}", color="green")
     _say_more(len(plan.create), "to register")
     for change in plan.change[:SHOWN]:

@@ -52,8 +52,8 @@ async def apply(
 ) -> Applied:
     """At most `at_once` requests at the same time and as fast as the cloud lets us.
 
-    A failure that another try may mend is tried again until nothing at all went well for `patience_s`.
-    `progress` is told how many items more of the plan have come to an end.
+    Temporary failures are retried until nothing has succeeded for `patience_s`.
+    `progress` is called with the number of further items that have ended.
     """
     applying = _Applying(Asking(bus, at_once, patience_s), progress)
     new = set(plan.create)
@@ -199,6 +199,6 @@ def _needs(one: Wanted) -> set[Wanted]:
 
 
 def items(plan: Plan, *, prune: bool) -> int:
-    """How many `progress` will be told of."""
+    """The total that `progress` will count."""
     parts: list[Iterable[object]] = [plan.create, plan.change, plan.retire if prune else ()]
     return sum(len(list(part)) for part in parts)

@@ -13,7 +13,7 @@ from ferry.contract.problems import ProblemError
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
 PATIENCE_S = 60.0
 PASSES = range(500, 600)
-"""Statuses that another try may mend."""
+"""Statuses that are worth a retry."""
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -24,7 +24,7 @@ class Asking:
         self._patience_s = patience_s
 
     async def until_done(self, subject: str, asked: BaseModel, answer: type[Answer]) -> Answer:
-        """For what is safe to repeat. Raises ProblemError: no repeat mends it, or patience is at its end."""
+        """For requests that are safe to repeat. Raises ProblemError if a retry is pointless or time is up."""
         wait_s = FIRST_WAIT_S
         while True:
             async with self._pace.turn():

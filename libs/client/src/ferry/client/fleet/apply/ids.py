@@ -32,7 +32,7 @@ async def _reserve(asking: Asking, batch: Sequence[Wanted]) -> list[tuple[Wanted
     except ProblemError as error:
         if len(batch) == 1 or error.problem.status in PASSES:
             return [(one, error) for one in batch]
-        middle = len(batch) // 2  # one bad place spoils its batch and nobody else's
+        middle = len(batch) // 2  # one bad place fails only its own batch
         return [*await _reserve(asking, batch[:middle]), *await _reserve(asking, batch[middle:])]
     for one, made in zip(batch, answer.ids, strict=True):
         one.id = made

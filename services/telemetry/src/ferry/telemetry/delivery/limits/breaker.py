@@ -9,7 +9,7 @@ TRIP = 5
 TRIP_ACCOUNT = 2
 """Refusals of the account that do the same."""
 QUIET_LANES = 3
-"""So many lanes told `Retry-After` speak for the whole cloud."""
+"""This many lanes with `Retry-After` count as the whole cloud."""
 
 
 class Breaker:

@@ -16,12 +16,12 @@ from ferry.telemetry.stream.ports import PullEnd, Receiver
 
 EXPIRES_S = 5.0
 HEARTBEAT_S = 2.0
-"""An idle pull is told so often what was last delivered: also a lost delivery that nothing follows is seen."""
+"""Interval in which an idle pull learns what was last delivered, so that even a lost last delivery is detected."""
 LATE_S = 2.0
 """A pull that has not even expired by then is lost: the connection or the consumer went away."""
 BATCH = 256
 MAX_BYTES = topology.MAX_BODY + 128 * 1024
-"""Of one pull: the largest message with its headers fits; what is asked for beside it is bounded."""
+"""Of one pull: the largest message with its headers fits, and the total is bounded."""
 REQUEST = json.dumps(
     {
         "batch": BATCH,
