@@ -13,7 +13,7 @@ from chaos.arena import arena
 from ferry.client.topology import RefusedError, TopologySettings, apply, differences
 from ferry.contract import topology
 from harness.bus import bus as a_bus
-from harness.processes import Process, eventually, python
+from harness.processes import Process, eventually
 
 READINGS = topology.READINGS.name
 SUBJECT = "ferry.v1.gateways.gateway-0.sensors.s1.series"
@@ -30,8 +30,8 @@ async def empty_bus(tmp_path):
 
 async def start(bus, *arguments, **env):
     number = len(list(bus.folder.glob("topology-*")))
-    command = [*python("ferry.client"), "topology", *arguments]
-    return await Process.start(f"topology-{number}", command, bus.folder, {**bus.env("topology"), **env})
+    seen = {**bus.env("topology"), **env}
+    return await Process.fork(f"topology-{number}", "ferry.client", bus.folder, seen, "topology", *arguments)
 
 
 async def job_ends(bus, *arguments, **env):
@@ -87,9 +87,9 @@ WRONG = [
 
 async def test_wrong_settings_are_another_exit_code_than_a_server_that_is_away(tmp_path):
     async def ends(number, arguments, env):
-        command = [*python("ferry.client"), "topology", *arguments]
         seen = {"FERRY_NATS__URL": "nats://127.0.0.1:1", **env}
-        job = await Process.start(f"topology-{number}", command, tmp_path, seen)
+        name = f"topology-{number}"
+        job = await Process.fork(name, "ferry.client", tmp_path, seen, "topology", *arguments)
         code = await asyncio.wait_for(job.child.wait(), 60)
         assert "Traceback" not in job.text()
         return code, job.text()
@@ -104,8 +104,7 @@ async def test_wrong_settings_are_another_exit_code_than_a_server_that_is_away(t
 async def test_a_user_who_may_not_is_told_at_once_which_right_is_missing(tmp_path):
     async with a_bus(tmp_path / "bus") as bus:  # of its own: the others' must deny nothing
         await bus.lay()
-        command = [*python("ferry.client"), "topology"]
-        said = await Process.start("denied", command, bus.folder, bus.env("telemetry"))
+        said = await Process.fork("denied", "ferry.client", bus.folder, bus.env("telemetry"), "topology")
         assert await asyncio.wait_for(said.child.wait(), 8) == 1
         assert "user 'telemetry' may not publish to $JS.API.STREAM.INFO.FERRY_EVENTS" in said.text()
 

@@ -51,6 +51,14 @@ async def started(tmp_path, command, url="nats://127.0.0.1:1", **env):
     return process
 
 
+async def forked(tmp_path, service, url="nats://127.0.0.1:1"):
+    """For what comes after the imports."""
+    env = {**ENV, "FERRY_NATS__URL": url}
+    process = await Process.fork("service", f"ferry.{service}", tmp_path, env)
+    STARTED.append(process)
+    return process
+
+
 async def has_said(process, words):
     async def said():
         assert process.running, process.text()
@@ -99,14 +107,14 @@ async def test_as_process_1_while_it_is_imported(tmp_path):
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_while_nats_is_not_there(tmp_path, service):
-    process = await started(tmp_path, python(f"ferry.{service}"))
+    process = await forked(tmp_path, service)
     await has_said(process, "nats.connecting")
     assert await stopped(process) == 0
 
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_while_the_streams_are_not_there(tmp_path, empty_bus, service):
-    process = await started(tmp_path, python(f"ferry.{service}"), empty_bus.url)
+    process = await forked(tmp_path, service, empty_bus.url)
     await has_said(process, "nats.connecting")
     await asyncio.sleep(0.3)
     assert await stopped(process) == 0
@@ -116,7 +124,7 @@ async def test_while_the_streams_are_not_there(tmp_path, empty_bus, service):
 async def test_while_nats_hangs(tmp_path, bus, service):
     bus.process.send(signal.SIGSTOP)
     try:
-        process = await started(tmp_path, python(f"ferry.{service}"), bus.url)
+        process = await forked(tmp_path, service, bus.url)
         await has_said(process, "nats.connecting")
         await asyncio.sleep(0.3)
         assert await stopped(process) == 0
@@ -127,7 +135,7 @@ async def test_while_nats_hangs(tmp_path, bus, service):
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("after_s", [0.0, 0.1])
 async def test_just_after_it_has_connected(tmp_path, bus, service, after_s):
-    process = await started(tmp_path, python(f"ferry.{service}"), bus.url)
+    process = await forked(tmp_path, service, bus.url)
     await has_said(process, "nats.connecting")
     await asyncio.sleep(after_s)
     assert await stopped(process) == 0

@@ -14,7 +14,7 @@ from ferry.contract.auth import AuthState, Cloud, CloudState, StateRequest, Toke
 from ferry.contract.problems import ProblemError
 from ferry.runtime.requests import ask
 from harness.bus import Bus
-from harness.processes import Process, eventually, process, python
+from harness.processes import Process, eventually, forked, process
 from harness.token_cloud import OTOSENSE_SECRET, PASSWORD, SECRET, TokenCloud
 
 R = TypeVar("R")
@@ -76,12 +76,14 @@ async def auth_processes(
     bus: Bus, cloud_env: Mapping[str, str], folder: Path, commands: int | list[list[str]] = 1
 ) -> AsyncIterator[list[Process]]:
     """Replicas of auth, started together; a command of its own for each, or a number of plain ones."""
-    chosen = [python("ferry.auth")] * commands if isinstance(commands, int) else commands
+    chosen = [None] * commands if isinstance(commands, int) else commands
     env = auth_env(bus, cloud_env, folder)
     async with AsyncExitStack() as stack:
         started = [
-            await stack.enter_async_context(process(f"auth-{number}", command, folder, env))
-            for number, command in enumerate(chosen)
+            await stack.enter_async_context(
+                process(name, command, folder, env) if command else forked(name, "ferry.auth", folder, env)
+            )
+            for name, command in ((f"auth-{number}", command) for number, command in enumerate(chosen))
         ]
         for one in started:
             await has_logged(one, "service.started")

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from harness.processes import Process, eventually
-from harness.services import FERRY, Suite, bearer
+from harness.services import Suite, bearer
 
 WRITES = ("/registerGateway", "/devices", "/sensors")
 
@@ -35,10 +35,9 @@ class Applying:
         self._arguments = arguments or ["apply", str(file), "--yes", "--at-once", str(at_once)]
 
     async def start(self) -> Process:
-        command = [str(FERRY), *self._arguments, "--json"]
         env = self._suite.bus.env("operator")
         name = f"apply-{len(list(self._suite.folder.glob('apply-*')))}"
-        return await Process.start(name, command, self._suite.folder, env)
+        return await Process.fork(name, "ferry.client", self._suite.folder, env, *self._arguments, "--json")
 
     async def to_the_end(self, within_s: float = 300.0) -> dict[str, Any]:
         """What it said at its end. Raises AssertionError when that was not success."""

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from random import SystemRandom
 
+from harness.preloaded import Forked, preloaded
+
 PORTS = range(15_000, 32_000)
 """Below what the kernel gives to connections: none of them takes a port before its server has it."""
 
@@ -46,7 +48,7 @@ def _as_in_a_terminal() -> None:
 class Process:
     """A child with its own log file; `env` is all that it sees besides PATH and the like."""
 
-    def __init__(self, name: str, log: Path, child: asyncio.subprocess.Process) -> None:
+    def __init__(self, name: str, log: Path, child: asyncio.subprocess.Process | Forked) -> None:
         self.name = name
         self.log = log
         self.child = child
@@ -55,15 +57,27 @@ class Process:
     async def start(cls, name: str, command: list[str], folder: Path, env: Mapping[str, str]) -> "Process":
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / f"{name}.log"
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
         with log.open("ab") as out:
             child = await asyncio.create_subprocess_exec(
                 *command,
                 stdout=out,
                 stderr=out,
-                env={**kept, **env},
+                env=_seen(env),
                 cwd=folder,
                 preexec_fn=_as_in_a_terminal,
+            )
+        return cls(name, log, child)
+
+    @classmethod
+    async def fork(
+        cls, name: str, module: str, folder: Path, env: Mapping[str, str], *arguments: str
+    ) -> "Process":
+        """`python -m module`, by a process that has imported it already."""
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / f"{name}.log"
+        with log.open("ab") as out:
+            child = await asyncio.to_thread(
+                preloaded().start, module, [*arguments], out, _seen(env), folder.absolute()
             )
         return cls(name, log, child)
 
@@ -94,12 +108,29 @@ class Process:
         await self.child.wait()
 
 
+def _seen(env: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")} | dict(env)
+
+
 @asynccontextmanager
 async def process(
     name: str, command: list[str], folder: Path, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Process]:
     """A process that is killed, at the latest, when the context ends."""
     started = await Process.start(name, command, folder, env or {})
+    try:
+        yield started
+    finally:
+        if started.running:
+            await started.kill()
+
+
+@asynccontextmanager
+async def forked(
+    name: str, module: str, folder: Path, env: Mapping[str, str], *arguments: str
+) -> AsyncIterator[Process]:
+    """The same for `python -m module`, by a process that has imported it already."""
+    started = await Process.fork(name, module, folder, env, *arguments)
     try:
         yield started
     finally:

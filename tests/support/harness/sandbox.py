@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from harness.processes import Process, eventually, process, python
+from harness.processes import Process, eventually, forked
 
 USERNAME = "serviceadmin"
 PASSWORD = "sandbox-password"
@@ -82,7 +82,7 @@ class Sandbox:
 
 @asynccontextmanager
 async def sandbox(folder: Path, *extra: str) -> AsyncIterator[Sandbox]:
-    async with process("sandbox", [*python("ferry.sandbox"), "--port", "0", *extra], folder) as started:
+    async with forked("sandbox", "ferry.sandbox", folder, {}, "--port", "0", *extra) as started:
 
         async def address() -> str | None:
             for line in started.text().splitlines():

@@ -14,7 +14,7 @@ import httpx2
 
 from ferry.contract import registry, topology
 from harness.bus import Bus, Cluster
-from harness.processes import Process, eventually, free_port, python
+from harness.processes import Process, eventually, free_port
 from harness.sandbox import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, Sandbox
 
 FERRY = Path(sys.executable).parent / "ferry"
@@ -52,7 +52,7 @@ class Suite:
     async def start(
         self, service: str, env: dict[str, str] | None = None, *, command: list[str] | None = None
     ) -> Running:
-        """A ready service; `command` runs it in another way than `python -m`."""
+        """A ready service; `command` runs it in another way than forking it."""
         running = await self.launch(service, env, command=command)
         await running.ready()
         return running
@@ -72,11 +72,11 @@ class Suite:
         seen |= (
             clouds if service == "auth" else {name: clouds[name] for name in clouds if name.endswith("__URL")}
         )
-        process = await Process.start(
-            f"{service}-{next(self._numbers)}",
-            command or python(f"ferry.{service}"),
-            self.folder,
-            {**seen, **(env or {})},
+        name, seen = f"{service}-{next(self._numbers)}", {**seen, **(env or {})}
+        process = (
+            await Process.start(name, command, self.folder, seen)
+            if command
+            else await Process.fork(name, f"ferry.{service}", self.folder, seen)
         )
         running = Running(process, f"http://127.0.0.1:{port}")
         self.running.append(running)
@@ -84,9 +84,8 @@ class Suite:
 
     async def ferry(self, *arguments: str, within_s: float = 60.0) -> tuple[int, str]:
         """The operator's command, to its end: exit code and all that it said."""
-        command = [str(FERRY), *arguments]
         name = f"ferry-{next(self._numbers)}"
-        started = await Process.start(name, command, self.folder, self.bus.env("operator"))
+        started = await Process.fork(name, "ferry.client", self.folder, self.bus.env("operator"), *arguments)
         return await asyncio.wait_for(started.child.wait(), within_s), started.text()
 
     async def stop(self) -> None:
