@@ -6,7 +6,7 @@ import ssl
 import pytest
 from certificates import write_server
 
-from ferry.bus.client import TolerantClient
+from ferry.bus.client import NotEncryptedError, TolerantClient
 from harness.bus import bus as a_bus
 
 LOOPBACK = "127.0.0.1"
@@ -45,3 +45,20 @@ async def test_it_is_tried_again_until_the_server_is_trusted(server):
         )
     assert refused.is_set()
     await client.close()
+
+
+@pytest.mark.parametrize("how", ["tls:// in the URL", "a CA"])
+async def test_where_tls_is_asked_for_nothing_is_sent_without_it(tmp_path, how):
+    """A server, or who stands before it, that offers no TLS gets no password."""
+    async with a_bus(tmp_path / "bus", "-V") as running:
+        url = running.url if how == "a CA" else running.url.replace("nats://", "tls://")
+        context = ssl.create_default_context() if how == "a CA" else None
+        client = TolerantClient()
+        with pytest.raises(NotEncryptedError):
+            await client.connect(
+                url, tls=context, user="operator", password="open-sesame", allow_reconnect=False
+            )
+        await client.close()
+        await (await running.connect()).close()
+        text = running.process.text()
+        assert ("[CONNECT {" in text, '"user":"operator"' in text) == (True, False)

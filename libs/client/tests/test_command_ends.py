@@ -116,3 +116,31 @@ def test_the_services_own_reason_comes_before_our_time_out():
     """A service that uses all of its time still has the last word."""
     waits = (Bus.ask.__kwdefaults__ or {})["timeout_s"]
     assert waits >= ANSWER_S + 2
+
+
+@pytest.mark.parametrize("closed", ["0<&-", ">&-", "2>&-", "0<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["--help", "context list", "nosuch"])
+async def test_a_closed_stream_is_no_fault(closed, arguments):
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", f"exec {FERRY} {arguments} {closed}"),
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == (1 if arguments == "nosuch" else 0), err
+    assert b"Traceback" not in err
+    assert b"Error:" not in err
+
+
+@pytest.mark.parametrize("command", ["validate", "apply"])
+async def test_a_file_without_an_end_is_refused(command):
+    code, _, err = await typed({}, command, "/dev/zero")
+    assert (code, "/dev/zero is no fleet file: it has more than" in err) == (1, True), err
+
+
+async def test_a_url_of_another_protocol_is_said_to_be_one():
+    code, _, err = await typed({"FERRY_NATS__URL": "http://u:secret@127.0.0.1:8080"}, "status")
+    assert (code, "secret" in err) == (1, False)
+    assert "127.0.0.1:8080 is no NATS server's URL" in err
+    assert "one of nats, tls, ws, wss" in err

@@ -15,6 +15,7 @@ import pytest
 
 from ferry.contract import topology
 from harness.bus import Bus
+from harness.processes import eventually
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/publish/other-languages.md"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ferry" / "recipes"
@@ -78,12 +79,20 @@ def prepared_or_skipped(name: str, programs: list[str]) -> Path:
     return prepared(name)
 
 
-async def stored(bus: Bus) -> list[tuple[str, bytes]]:
-    """Subject and body of all that the stream took."""
+async def stored(bus: Bus, count: int = 0) -> list[tuple[str, bytes]]:
+    """Subject and body of all that the stream took, once there are `count`: MQTT's PUBACK may come before that."""
     client = await bus.connect()
     jetstream = client.jetstream()
-    count = (await jetstream.stream_info(topology.READINGS.name)).state.last_seq
-    found = [await jetstream.get_msg(topology.READINGS.name, number) for number in range(1, count + 1)]
+
+    last = 0
+
+    async def there() -> bool:
+        nonlocal last
+        last = (await jetstream.stream_info(topology.READINGS.name)).state.last_seq
+        return last >= count
+
+    await eventually(there, within_s=20, what=f"{count} readings in the stream")
+    found = [await jetstream.get_msg(topology.READINGS.name, number) for number in range(1, last + 1)]
     await client.close()
     return [(topology.strip_partition(str(one.subject)), one.data or b"") for one in found]
 

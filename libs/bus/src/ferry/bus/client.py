@@ -1,4 +1,4 @@
-"""nats-py's client without two faults: what stops its reader, and what keeps it from closing."""
+"""nats-py's client without three faults: what stops its reader, what keeps it from closing, TLS that is left out."""
 
 import logging
 import ssl
@@ -11,6 +11,13 @@ from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 
 _log = logging.getLogger(__name__)
+
+
+class NotEncryptedError(Exception):
+    """TLS is asked for, and the server offers none. Nothing was sent to it."""
+
+    def __init__(self) -> None:
+        super().__init__("the server does not speak TLS, which the URL or a CA file asks for")
 
 
 class TolerantClient(Client):
@@ -44,6 +51,17 @@ class TolerantClient(Client):
         except (ValueError, LookupError) as error:
             _log.warning("a message's headers cannot be read: %s", type(error).__name__)
             return None
+
+    def _connect_command(self) -> bytes:
+        """Who we are. Raises NotEncryptedError before it is sent.
+
+        nats-py 2.16 leaves it to the server whether there is TLS: who stands between would get a password.
+        """
+        asked_for = self.options.get("tls") or any(one.uri.scheme == "tls" for one in self._server_pool)
+        scheme = self._current_server.uri.scheme if self._current_server else ""
+        if asked_for and scheme not in {"ws", "wss"} and not self._server_info.get("tls_required"):
+            raise NotEncryptedError
+        return super()._connect_command()
 
     async def _connect_to_server(self, s: Srv) -> None:
         if s.uri.scheme in {"ws", "wss"}:

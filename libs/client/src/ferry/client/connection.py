@@ -10,7 +10,7 @@ from typing import Any
 import nats.errors
 from nats.aio.client import Client
 
-from ferry.bus.client import TolerantClient
+from ferry.bus.client import NotEncryptedError, TolerantClient
 from ferry.bus.tls import certificate_hint
 from ferry.client.errors import (
     CredentialsRefusedError,
@@ -166,6 +166,12 @@ def explained(settings: NatsSettings, seen: list[Exception]) -> FerryError:
                 detail=f"as user {settings.user!r}" if settings.user else "",
                 hint="check the user, password or seed: FERRY_NATS__USER, FERRY_NATS__PASSWORD, "
                 "FERRY_NATS__NKEY_SEED, or the context",
+            )
+        if isinstance(error, NotEncryptedError):
+            return NotConnectedError.saying(
+                f"no TLS with NATS at {where}",
+                detail=str(error),
+                hint="is it the right server and port? nats:// without FERRY_NATS__TLS_CA_FILE connects without TLS",
             )
         if isinstance(error, ssl.SSLError):
             return NotConnectedError.saying(

@@ -15,6 +15,7 @@ PREFIX = "FERRY_NATS__"
 SECRETS_DIR_VARIABLE = "FERRY_SECRETS_DIR"
 DEFAULT_SECRETS_DIR = "/run/secrets/ferry"
 DEFAULT_URL = "nats://127.0.0.1:4222"
+SCHEMES = ("nats", "tls", "ws", "wss")
 LARGEST_FILE = 64 * 1024
 
 
@@ -45,7 +46,14 @@ class NatsSettings(BaseModel):
         """Keyword arguments of nats-py's connect. Raises SettingsError, naming what is wrong with which setting."""
         servers = [server.strip() for server in self.url.split(",") if server.strip()]
         if not servers:
-            raise SettingsError.saying("the server's URL is empty", hint="such as nats://127.0.0.1:4222")
+            raise SettingsError.saying("the server's URL is empty", hint=f"such as {DEFAULT_URL}")
+        for server in servers:
+            scheme, separator, _ = server.partition("://")
+            if separator and scheme not in SCHEMES:
+                raise SettingsError.saying(
+                    f"{self.shown_url} is no NATS server's URL",
+                    hint=f"it begins with one of {', '.join(SCHEMES)}",
+                )
         chosen: dict[str, Any] = {"servers": servers, "inbox_prefix": self.inbox}
         if self.user:
             chosen["user"] = self.user

@@ -44,6 +44,7 @@ def in_words(work: Callable[[], R]) -> R:
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoReturn:
     """The process's one way out: 0, the command's own code, 1 for a failure, 130 for Ctrl-C."""
+    _open_what_is_closed()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an ASCII terminal still gets every character, and gives any byte
             stream.reconfigure(errors="backslashreplace")
@@ -54,6 +55,17 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoRet
         _output_lost(error)
         code = Exit.FAILED
     sys.exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """A stream that the shell closed (`>&-`) is None, and its number would be the next socket's: it goes nowhere."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _ended(command: click.Command, arguments: Sequence[str] | None) -> int:

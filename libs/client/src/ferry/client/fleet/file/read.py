@@ -20,6 +20,8 @@ from ferry.client.fleet.wanted import Fleet
 from ferry.contract.problems import ProblemError
 
 CSV = ".csv"
+LARGEST_FILE = 64 * 2**20
+"""Bytes; a gateway with its sensors takes some thousands. /dev/zero has no end."""
 BUILT_IN = {MODEL_52.id: MODEL_52}
 
 
@@ -31,9 +33,13 @@ def read(path: Path) -> Fleet:
 
 def _read(path: Path) -> Fleet:
     try:
-        body = path.read_bytes()
+        with path.open("rb") as file:
+            body = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise ProblemError.of("no-file", 400, f"cannot read {path}", detail=error.strerror or "") from None
+    if len(body) > LARGEST_FILE:
+        title = f"{path} is no fleet file: it has more than {LARGEST_FILE // 2**20} MiB"
+        raise ProblemError.of("file-too-large", 400, title, hint="several files may declare a fleet")
     text = decoded(str(path), body)
     read_as: Callable[[str, str], Source] = CsvSource if path.suffix.lower() == CSV else YamlSource
     source = read_as(str(path), text)
