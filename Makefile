@@ -43,8 +43,9 @@ prose: env ## spelling (typos.toml) and words (tests/support/vocabulary.py)
 	$(BIN)/pytest -q tests/contract/test_vocabulary.py
 
 .PHONY: check-deploy
-check-deploy: env .venv-tools/.ready ## yamllint, hadolint, checkov over the rendered overlays
-	$(BIN)/yamllint --strict deploy docker-compose.yml examples .pre-commit-config.yaml
+check-deploy: env .venv-tools/.ready ## yamllint, hadolint, zizmor over the workflows, checkov over the rendered overlays
+	$(BIN)/yamllint --strict .github deploy docker-compose.yml examples .pre-commit-config.yaml
+	.venv-tools/bin/zizmor --offline --no-progress --quiet .github
 	$(BIN)/hadolint --failure-threshold style Dockerfile
 	$(BIN)/python scripts/manifests.py .venv-tools/bin/checkov
 
@@ -67,6 +68,10 @@ run: env ## everything here, without traffic; real clouds from .env
 images: env ## build every image, pass the demo through the containers; NATS_IMAGE, PYTHON_IMAGE, DEMO_SECONDS
 	@$(BIN)/python scripts/build_images.py
 	@$(BIN)/python scripts/container_demo.py
+
+.PHONY: wheels
+wheels: env ## every package as a wheel, into dist/
+	@$(BIN)/uv build --all-packages --wheel --no-build-isolation --quiet --out-dir dist
 
 .PHONY: apiserver
 apiserver: env ## build etcd, kube-apiserver, controllers, scheduler, kustomize and helm for tests/deploy (Go; ten minutes, once)

@@ -57,7 +57,9 @@ def test_each_job_may_do_what_it_needs_and_nothing_is_released_untested():
         "check": {"contents": "read"},
         "images": writers,
         "chart": writers,
+        "wheels": {"contents": "write", "id-token": "write", "attestations": "write"},
     }
+    assert JOBS["wheels"]["needs"] == "check"
     assert JOBS["images"]["needs"] == "check"
     assert JOBS["chart"]["needs"] == "images"
     assert "run: .ci/run" in TEXT
