@@ -8,11 +8,13 @@ from console_world import World, calm, console, letter, well
 from ferry.console.live.passing import MOST_GATEWAYS, MOST_SENSORS, Passing
 from ferry.console.live.plot import line
 from ferry.console.live.snapshot import History, Snapshot, rates
-from ferry.console.live.troubles import troubles
+from ferry.console.live.troubles import MEANINGS, troubles
+from ferry.console.live.watch import Watch
 from ferry.console.pages.rendering import age, moment, visible
 from ferry.console.pages.streaming import event
 from ferry.contract import otosense, registry, subjects
 from ferry.contract.auth import AuthState, CloudState
+from ferry.contract.dead import Reason
 from ferry.contract.problems import Problem, no_service
 from ferry.contract.telemetry import (
     CloudPoint,
@@ -77,6 +79,9 @@ WRONG = [
         "of 3 sensors fail: g1 / s1 and 2 more",
         "503 text/html",
     ),
+    (seen(died={"future_time": 30}), "failing", "30 messages became dead letters", "clock is wrong"),
+    (seen(died={"refused": 1}), "failing", "1 message became a dead letter", "refuses these readings"),
+    (seen(died={"new_reason": 2}), "failing", "new_reason", ""),
     (seen(replica(unregistered_lanes=4)), "warning", "4 sensors that publish", ""),
     (seen(replica(dead_letters_unstored=5)), "failing", "5 dead letters cannot be stored", "full"),
     (seen(replica(failures=FAILED)), "warning", "requests of replica r1 failed", "503 from a proxy"),
@@ -111,6 +116,27 @@ def test_each_trouble_is_named_with_its_cause(snapshot, level, what, why):
     assert found.level == level
     assert what in found.what
     assert why in found.why
+
+
+async def test_what_died_of_late_is_told_apart_by_reason_and_forgotten():
+    world = World()
+    watch = Watch(world)
+    world.add(letter(1))
+    world.state = partly(dead=1)
+    assert (await watch.look()).died == {}  # it was there before anybody looked
+    world.add(letter(2, reason="future_time"), letter(3, reason="future_time"))
+    world.state = partly(dead=3)
+    assert (await watch.look()).died == {"future_time": 2}
+    asked = len(world.asked)
+    assert (await watch.look()).died == {"future_time": 2}
+    assert subjects.TELEMETRY_DEAD_COUNT not in [subject for subject, _ in world.asked[asked:]]
+    world.silent.add(subjects.TELEMETRY_DEAD_COUNT)
+    world.state = partly(dead=4)
+    assert (await watch.look()).died == {}
+
+
+def test_every_reason_has_a_meaning():
+    assert set(MEANINGS) == set(Reason)
 
 
 def test_an_old_failure_is_no_trouble():

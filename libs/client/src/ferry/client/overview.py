@@ -11,6 +11,7 @@ from ferry.client import services
 from ferry.client.services import Instance
 from ferry.contract import auth, subjects, telemetry
 from ferry.contract.problems import ProblemError
+from ferry.contract.telemetry import DeadCount
 
 ANSWER_S = 5.0
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -30,6 +31,7 @@ class Overview:
     instances: list[Instance] | ProblemError
     auth: auth.AuthState | ProblemError
     telemetry: telemetry.State | ProblemError
+    dead: DeadCount | ProblemError
 
     def of(self, service: str) -> list[Instance]:
         found = [] if isinstance(self.instances, ProblemError) else self.instances
@@ -54,7 +56,7 @@ class Overview:
 
 
 async def seen(bus: Asking, within_s: float = ANSWER_S) -> Overview:
-    instances, tokens, state = await asyncio.gather(
+    instances, tokens, state, dead = await asyncio.gather(
         _or_problem(services.running(bus, within_s)),
         _or_problem(
             bus.ask(subjects.AUTH_STATE_GET, auth.StateRequest(), auth.AuthState, timeout_s=within_s)
@@ -64,8 +66,11 @@ async def seen(bus: Asking, within_s: float = ANSWER_S) -> Overview:
                 subjects.TELEMETRY_STATE_GET, telemetry.StateRequest(), telemetry.State, timeout_s=within_s
             )
         ),
+        _or_problem(
+            bus.ask(subjects.TELEMETRY_DEAD_COUNT, telemetry.DeadFilter(), DeadCount, timeout_s=within_s)
+        ),
     )
-    return Overview(instances, tokens, state)
+    return Overview(instances, tokens, state, dead)
 
 
 async def _or_problem(work: Awaitable[R]) -> R | ProblemError:

@@ -1,15 +1,17 @@
 """The state of all services at one moment, as far as they answered, and rates."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from ferry.contract.auth import AuthState
 from ferry.contract.problems import Problem
-from ferry.contract.telemetry import State
+from ferry.contract.telemetry import DeadCount, State
 
 WINDOW_S = 10.0
 """What a rate is taken over."""
+RECENT_S = 120.0
+"""What died within it is news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,17 @@ class Snapshot:
     tokens: AuthState | None = None
     tokens_problem: Problem | None = None
     rates: Rates | None = None
+    dead: DeadCount | None = None
+    """The dead letters by reason; None where they could not be counted."""
+    died: Mapping[str, int] = field(default_factory=dict)
+    """How many more there are by reason than RECENT_S ago, or than at the first look."""
+
+
+def died(before: Snapshot, now: DeadCount) -> dict[str, int]:
+    """By reason. Those that were replayed or discarded meanwhile hide as many new ones."""
+    earlier = before.dead.by_reason if before.dead else now.by_reason
+    grown = {reason: count - earlier.get(reason, 0) for reason, count in now.by_reason.items()}
+    return {reason: count for reason, count in grown.items() if count > 0}
 
 
 def rates(before: Snapshot, now: Snapshot) -> Rates | None:
@@ -70,9 +83,9 @@ class History:
     def last(self) -> Snapshot | None:
         return self._kept[-1] if self._kept else None
 
-    def before(self, moment: float) -> Snapshot | None:
-        """The newest that is at least WINDOW_S old then, or the oldest there is."""
-        older = [one for one in self._kept if one.at <= moment - WINDOW_S]
+    def before(self, moment: float, window_s: float = WINDOW_S) -> Snapshot | None:
+        """The newest that is at least `window_s` old then, or the oldest there is."""
+        older = [one for one in self._kept if one.at <= moment - window_s]
         return older[-1] if older else next(iter(self._kept), None)
 
     def add(self, snapshot: Snapshot) -> None:

@@ -16,6 +16,21 @@ OLD_MS = 60_000
 FULL = 0.8
 RECENT_MS = 60_000
 MOST_NAMED = 8
+MEANINGS = {
+    "future_time": "Times lie ahead of the bus's clock: a publisher's clock is wrong, or the times are not in ms.",
+    "invalid_time": "Times lie before the year 2000: a publisher's clock is wrong, or the times are not in ms.",
+    "out_of_order": "Thing+ has newer readings of these sensors: a publisher's clock went back, or it sends late.",
+    "refused": "Thing+ refuses these readings. Each dead letter has its words.",
+    "unknown_sensor": "Nobody registered these sensors, or Thing+ no longer has them.",
+    "unknown_gateway": "Nobody registered these gateways, or Thing+ no longer has them.",
+    "retired_sensor": "These sensors were retired, and somebody still publishes for them.",
+    "invalid_body": "A publisher sends what is not a reading.",
+    "invalid_value": "A publisher sends values that are none.",
+    "invalid_subject": "A publisher publishes to subjects that the contract does not have.",
+    "retries_exhausted": "These sensors kept failing while others got through.",
+    "unverified": "After a failure Thing+ could not be asked what it has.",
+}
+"""Of reasons of dead letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,7 @@ def _telemetry(seen: Snapshot) -> Iterator[Trouble]:
     yield from _owners(seen.state)
     yield from _ages(seen.state)
     yield from _dead(seen.state)
+    yield from _died(seen)
 
 
 def _paused(state: State) -> Iterator[Trouble]:
@@ -142,6 +158,15 @@ def _dead(state: State) -> Iterator[Trouble]:
             "Once the stream is full, bad readings stay in FERRY_READINGS.",
             "Replay or discard some.",
         )
+
+
+def _died(seen: Snapshot) -> Iterator[Trouble]:
+    """One for each reason, the most frequent first."""
+    for reason, count in sorted(seen.died.items(), key=lambda one: -one[1]):
+        letters = "1 message became a dead letter" if count == 1 else f"{count} messages became dead letters"
+        then = "Look at the dead letters. When the cause is gone, replay them."
+        what = f"{letters} within the last minutes: {reason}."
+        yield Trouble("failing", what, MEANINGS.get(reason, ""), then)
 
 
 def _tokens(seen: Snapshot) -> Iterator[Trouble]:

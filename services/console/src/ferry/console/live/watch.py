@@ -9,12 +9,12 @@ from dataclasses import replace
 from pydantic import BaseModel
 
 from ferry.console.bus import Answer, Bus
-from ferry.console.live.snapshot import History, Snapshot, rates
+from ferry.console.live.snapshot import RECENT_S, History, Snapshot, died, rates
 from ferry.contract import subjects
 from ferry.contract.auth import AuthState
 from ferry.contract.auth import StateRequest as TokensRequest
 from ferry.contract.problems import Problem, ProblemError
-from ferry.contract.telemetry import State
+from ferry.contract.telemetry import DeadCount, DeadFilter, State
 from ferry.contract.telemetry import StateRequest as FlowRequest
 
 OFTEN_S, SELDOM_S = 2.0, 15.0
@@ -92,12 +92,25 @@ class Watch:
             found = Snapshot(at, int(time.time() * 1000), state, state_problem, tokens, tokens_problem)
             before = self.history.before(at)
             found = replace(found, rates=rates(before, found) if before else None)
+            found = await self._with_dead(found)
             self.history.add(found)
         finally:
             self._asking = None
         following, self._next = self._next, asyncio.Event()
         following.set()
         return found
+
+    async def _with_dead(self, found: Snapshot) -> Snapshot:
+        """Counted anew only where their number is another than before."""
+        last = self.history.last
+        if found.state is None:
+            return found
+        if last and last.dead and last.state and last.state.dead == found.state.dead:
+            dead: DeadCount | None = last.dead
+        else:
+            dead, _ = await self._ask(subjects.TELEMETRY_DEAD_COUNT, DeadFilter(), DeadCount)
+        earlier = self.history.before(found.at, RECENT_S)
+        return replace(found, dead=dead, died=died(earlier, dead) if earlier and dead else {})
 
     async def _ask(
         self, subject: str, request: BaseModel, answer: type[Answer]

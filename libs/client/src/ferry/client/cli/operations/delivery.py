@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ferry.client.cli.terminal import moment, print_table, say
-from ferry.contract.telemetry import Presence, State
+from ferry.contract.telemetry import DeadCount, Presence, State
 
 LAST = 5
 MOST_PAUSES = 10
@@ -21,9 +21,12 @@ REPLICA: tuple[tuple[str, Callable[[Presence], object]], ...] = (
 )
 
 
-def show_delivery(state: State) -> None:
+def show_delivery(state: State, dead: DeadCount | None = None) -> None:
     full = f", {100 * state.dead_bytes / state.dead_max_bytes:.0f} % full" if state.dead_max_bytes > 0 else ""
     say(f"waiting: {state.waiting} messages, {state.waiting_bytes} bytes; dead letters: {state.dead}{full}")
+    if dead and dead.by_reason:
+        reasons = sorted(dead.by_reason.items(), key=lambda one: -one[1])
+        say("dead letters by reason: " + ", ".join(f"{reason} {count}" for reason, count in reasons))
     say()
     print_table(
         tuple(name for name, _ in REPLICA),

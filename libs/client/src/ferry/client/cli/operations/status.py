@@ -12,7 +12,7 @@ from ferry.client.cli.terminal import as_json, print_json, print_table, say
 from ferry.client.overview import Overview, seen
 from ferry.client.services import NAMES, Instance
 from ferry.contract.problems import ProblemError
-from ferry.contract.telemetry import State
+from ferry.contract.telemetry import DeadCount, State
 
 
 @click.command()
@@ -41,7 +41,7 @@ def _show(found: Overview) -> None:
             say(f"{one.service}: last error of a request: {one.last_error}")
     if isinstance(found.telemetry, State):
         say()
-        show_delivery(found.telemetry)
+        show_delivery(found.telemetry, found.dead if isinstance(found.dead, DeadCount) else None)
 
 
 def _row(found: Overview, name: str) -> tuple[object, ...]:
