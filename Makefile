@@ -100,7 +100,7 @@ simulate: env ## telemetry in worlds drawn from seeds: SEEDS=5000, FIRST=0 (seve
 
 .PHONY: bench
 bench: env ## measure the cost of a reading
-	$(BIN)/python tests/bench/cost.py
+	$(BIN)/python tests/bench/cost.py --write
 
 .PHONY: recipes
 recipes: env ## docs/publish/other-languages.md in Go, Node, Java, Rust, a browser; Modelina on the contract (minutes, once: then cached)

@@ -1,11 +1,13 @@
-"""Processor time of the telemetry service for 100,000 readings beside a prototype's: `python tests/bench/cost.py`.
+"""Processor time and memory of telemetry beside a prototype and the obvious program: `python tests/bench/cost.py`.
 
-Real nats-server, the whole service as a process, a cloud that costs nothing; the two take turns. Readings are published
+Real nats-server, the whole service as a process, a cloud that costs nothing; all take turns. Readings are published
 before a start, so that they wait there; what start-up alone costs is measured and taken off.
 """
 
 import argparse
 import asyncio
+import os
+import re
 import resource
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
@@ -81,7 +84,22 @@ def prototype(bus_url: str, cloud: str, per_put: int) -> tuple[list[str], dict[s
     return [sys.executable, str(Path(__file__).with_name("prototype.py")), bus_url, cloud, str(per_put)], {}
 
 
-CONSUMERS: dict[Start, int] = {telemetry: topology.PARTITIONS + 1, prototype: 1}
+def obvious(bus_url: str, cloud: str, _: int) -> tuple[list[str], dict[str, str]]:
+    return [sys.executable, str(Path(__file__).with_name("obvious.py")), bus_url, cloud], {}
+
+
+CONSUMERS: dict[Start, int] = {telemetry: topology.PARTITIONS + 1, prototype: 1, obvious: 1}
+FEWER: dict[Start, int] = {telemetry: 1, prototype: 1, obvious: 20}
+"""What takes long is measured with this part of the readings."""
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "evidence" / "cost.md"
+BEGIN, END = "<!-- cost.py: begin -->\n", "<!-- cost.py: end -->\n"
+
+
+class Spent(NamedTuple):
+    """Processor time in s and the most memory in MiB, from start to the last reading."""
+
+    cpu_s: float
+    peak_mib: int
 
 
 @dataclass(frozen=True)
@@ -93,8 +111,7 @@ class Place:
     traced: bool = False
 
 
-async def measure(place: Place, start: Start, per_put: int, readings: int) -> float:
-    """Processor seconds from start to the last reading."""
+async def measure(place: Place, start: Start, per_put: int, readings: int) -> Spent:
     jetstream = place.client.jetstream()
     await lay(place.client, per_put, readings, traced=place.traced)
     before = await puts_of(place.cloud)
@@ -112,14 +129,19 @@ async def measure(place: Place, start: Start, per_put: int, readings: int) -> fl
 
         await eventually(owned, within_s=30, what=f"every consumer of {start.__name__}")
         await eventually(done, within_s=120, what="everything delivered")
-        spent = cpu_s(running.child.pid)
+        spent = Spent(cpu_s(running.child.pid), peak_mib(running.child.pid))
     for consumer in await jetstream.consumers_info("FERRY_READINGS"):
         await jetstream.delete_consumer("FERRY_READINGS", consumer.name)
     assert (await jetstream.stream_info("FERRY_DEAD")).state.messages == 0
     puts = await puts_of(place.cloud) - before
-    least = readings // per_put
+    least = readings if start is obvious else readings // per_put
     assert least <= puts <= 1.1 * least, f"{start.__name__} made {puts} PUTs for {least}"
     return spent
+
+
+def peak_mib(pid: int) -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) // 1024 if found else 0
 
 
 async def puts_of(cloud: str) -> int:
@@ -129,28 +151,46 @@ async def puts_of(cloud: str) -> int:
         return int((await client.get(cloud)).headers["Served"])
 
 
-async def compare(place: Place, readings: int, runs: int) -> None:
-    idle = {start: median([await measure(place, start, 1, 0) for _ in range(runs)]) for start in CONSUMERS}
-    print(
-        "start alone, taken off below: "
-        + ", ".join(f"{start.__name__} {s:.2f} s" for start, s in idle.items())
-    )
+async def compare(place: Place, readings: int, runs: int) -> list[str]:
+    """Rows of a table. All take turns: what else the machine does disturbs them alike."""
+    idle = {
+        start: median([(await measure(place, start, 1, 0)).cpu_s for _ in range(runs)]) for start in CONSUMERS
+    }
+    rows = []
     for per_put in (10, 2, 1):
-        spent: dict[Start, list[float]] = {start: [] for start in CONSUMERS}
+        spent: dict[Start, list[Spent]] = {start: [] for start in CONSUMERS}
         for _ in range(runs):
             for start in CONSUMERS:
-                spent[start].append(await measure(place, start, per_put, readings) - idle[start])
-        shown = (
-            f"{start.__name__} {median(s):.2f} ({min(s):.2f}-{max(s):.2f})" for start, s in spent.items()
-        )
-        ratios = sorted(ours / bare for ours, bare in zip(spent[telemetry], spent[prototype], strict=True))
-        print(
-            f"{readings} readings, {per_put:2d} per PUT: processor s, median: {', '.join(shown)}; "
-            f"ratio {median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
-        )
+                some = readings // FEWER[start]
+                cpu, mib = await measure(place, start, per_put, some)
+                spent[start].append(Spent((cpu - idle[start]) * 100_000 / some, mib))
+        for start, all_of_it in spent.items():
+            cpus = sorted(one.cpu_s for one in all_of_it)
+            ratios = sorted(
+                ours.cpu_s / bare.cpu_s for ours, bare in zip(all_of_it, spent[prototype], strict=True)
+            )
+            rows.append(
+                f"| {per_put} | {start.__name__} | {median(cpus):.2f} ({cpus[0]:.2f}-{cpus[-1]:.2f}) "
+                f"| {median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f}) "
+                f"| {max(one.peak_mib for one in all_of_it)} |"
+            )
+            print(rows[-1], flush=True)
+    return rows
 
 
-async def main(readings: int, runs: int) -> None:
+def write(rows: list[str], readings: int, runs: int) -> None:
+    """Puts the table into its page, between the two marks."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    said = f"`cost.py --write --runs {runs} --readings {readings}` on {os.cpu_count()} cores:"
+    head = [
+        "| readings per PUT | program | processor s for 100,000: median (range) | ratio within a run | peak MiB |",
+        "|---|---|---|---|---|",
+    ]
+    PAGE.write_text(before + BEGIN + "\n".join([said, "", *head, *rows, ""]) + END + after)
+
+
+async def main(readings: int, runs: int) -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with bus(folder / "bus") as running:
@@ -161,14 +201,18 @@ async def main(readings: int, runs: int) -> None:
             command = [sys.executable, str(Path(__file__).with_name("cloud.py")), str(port)]
             async with process("cloud", command, folder):
                 base = f"http://127.0.0.1:{port}/v2"
-                await compare(Place(running.url, client, base, folder), readings, runs)
+                rows = await compare(Place(running.url, client, base, folder), readings, runs)
             await client.close()
+    return rows
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--readings", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/evidence/cost.md")
     chosen = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-    asyncio.run(main(chosen.readings, chosen.runs))
+    found = asyncio.run(main(chosen.readings, chosen.runs))
+    if chosen.write:
+        write(found, chosen.readings, chosen.runs)

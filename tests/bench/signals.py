@@ -91,18 +91,18 @@ async def looked_at(place: Place, port: int) -> AsyncIterator[None]:
 async def compare(place: Place, signals: Signals, readings: int, runs: int) -> None:
     async def started() -> float:
         async with looked_at(place, signals.port):
-            return float(await measure(place, signals.on, 1, 0))
+            return float((await measure(place, signals.on, 1, 0)).cpu_s)
 
     idle_on = median([await started() for _ in range(runs)])
-    idle_off = median([await measure(place, signals.off, 1, 0) for _ in range(runs)])
+    idle_off = median([(await measure(place, signals.off, 1, 0)).cpu_s for _ in range(runs)])
     print(f"start alone, taken off below: on {idle_on:.2f} s, off {idle_off:.2f} s")
     for per_put, traced in ((10, False), (1, False), (1, True)):
         where = replace(place, traced=traced)
         ratios, spent = [], []
         for _ in range(runs):
-            off = await measure(where, signals.off, per_put, readings) - idle_off
+            off = (await measure(where, signals.off, per_put, readings)).cpu_s - idle_off
             async with looked_at(where, signals.port):
-                on = await measure(where, signals.on, per_put, readings) - idle_on
+                on = (await measure(where, signals.on, per_put, readings)).cpu_s - idle_on
             ratios.append(off / on)
             spent.append((on, off))
         on_s, off_s = median(on for on, _ in spent), median(off for _, off in spent)

@@ -1,7 +1,7 @@
 """nats-py's client with a short way in and out, for messages that come by the thousand.
 
-nats-py makes a Msg of each message, queues it and wakes a task for it, and writes each publish by itself: that is half
-of what a reading costs beside its PUT (docs/evidence/cost.md). Everything else goes through nats-py as before.
+nats-py makes a Msg of each message, queues it and wakes a task for it, and encodes each publish by itself (decision 0029).
+Everything else goes through nats-py as before.
 """
 
 import asyncio
