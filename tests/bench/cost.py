@@ -6,7 +6,6 @@ before a start, so that they wait there; what start-up alone costs is measured a
 
 import argparse
 import asyncio
-import os
 import re
 import resource
 import sys
@@ -23,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"
 
 import httpx2
 from container_engine import cpu_s
+from cost_table import row, write  # type: ignore[import-not-found] # beside this script
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -91,8 +91,6 @@ def obvious(bus_url: str, cloud: str, _: int) -> tuple[list[str], dict[str, str]
 CONSUMERS: dict[Start, int] = {telemetry: topology.PARTITIONS + 1, prototype: 1, obvious: 1}
 FEWER: dict[Start, int] = {telemetry: 1, prototype: 1, obvious: 20}
 """What takes long is measured with this part of the readings."""
-PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "evidence" / "cost.md"
-BEGIN, END = "<!-- cost.py: begin -->\n", "<!-- cost.py: end -->\n"
 
 
 class Spent(NamedTuple):
@@ -165,29 +163,11 @@ async def compare(place: Place, readings: int, runs: int) -> list[str]:
                 cpu, mib = await measure(place, start, per_put, some)
                 spent[start].append(Spent((cpu - idle[start]) * 100_000 / some, mib))
         for start, all_of_it in spent.items():
-            cpus = sorted(one.cpu_s for one in all_of_it)
-            ratios = sorted(
-                ours.cpu_s / bare.cpu_s for ours, bare in zip(all_of_it, spent[prototype], strict=True)
-            )
-            rows.append(
-                f"| {per_put} | {start.__name__} | {median(cpus):.2f} ({cpus[0]:.2f}-{cpus[-1]:.2f}) "
-                f"| {median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f}) "
-                f"| {max(one.peak_mib for one in all_of_it)} |"
-            )
+            ratios = [ours.cpu_s / bare.cpu_s for ours, bare in zip(all_of_it, spent[prototype], strict=True)]
+            most = max(one.peak_mib for one in all_of_it)
+            rows.append(row(per_put, start.__name__, [one.cpu_s for one in all_of_it], ratios, most))
             print(rows[-1], flush=True)
     return rows
-
-
-def write(rows: list[str], readings: int, runs: int) -> None:
-    """Puts the table into its page, between the two marks."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    said = f"`cost.py --write --runs {runs} --readings {readings}` on {os.cpu_count()} cores:"
-    head = [
-        "| readings per PUT | program | processor s for 100,000: median (range) | ratio within a run | peak MiB |",
-        "|---|---|---|---|---|",
-    ]
-    PAGE.write_text(before + BEGIN + "\n".join([said, "", *head, *rows, ""]) + END + after)
 
 
 async def main(readings: int, runs: int) -> list[str]:
@@ -215,4 +195,4 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
     found = asyncio.run(main(chosen.readings, chosen.runs))
     if chosen.write:
-        write(found, chosen.readings, chosen.runs)
+        write(found, f"cost.py --write --runs {chosen.runs} --readings {chosen.readings}")

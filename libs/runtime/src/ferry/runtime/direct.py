@@ -1,6 +1,6 @@
 """nats-py's client with a short way in and out, for messages that come by the thousand.
 
-nats-py makes a Msg of each message, queues it and wakes a task for it, and encodes each publish by itself (decision 0029).
+nats-py makes a Msg of each message, queues it, wakes a task for it, and encodes each publish by itself (decision 0029).
 Everything else goes through nats-py as before.
 """
 
