@@ -161,4 +161,5 @@ async def _form(scope: Scope, receive: Receive) -> dict[str, str] | None:
 
 
 def _plain(status: int, text: str) -> Response:
-    return Response(f"{text}\n", status, media_type="text/plain")
+    """The connection ends with it: nobody reads what may still come of the request."""
+    return Response(f"{text}\n", status, {"Connection": "close"}, media_type="text/plain")

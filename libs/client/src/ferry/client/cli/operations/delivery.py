@@ -52,7 +52,7 @@ def show_delivery(state: State, dead: DeadCount | None = None) -> None:
         say()
         say("last errors")
         for failure in failures[-LAST:]:
-            say(f"  {failure.what}")
+            say(f"  {moment(failure.at)}  {failure.what}")
 
 
 def _show_troubles(state: State) -> None:
