@@ -144,3 +144,8 @@ async def test_a_url_of_another_protocol_is_said_to_be_one():
     assert (code, "secret" in err) == (1, False)
     assert "127.0.0.1:8080 is no NATS server's URL" in err
     assert "one of nats, tls, ws, wss" in err
+
+
+async def test_an_import_without_a_registry_ends_at_once(bus):
+    code, _, err = await typed(bus.env("operator"), "import")  # which waits 30 s at most
+    assert (code, "nobody serves ferry.v1.registry.gateways.list" in err) == (1, True), err

@@ -7,7 +7,8 @@ from ferry.client.bus import Bus
 from ferry.client.cli.running import on_bus
 from ferry.client.cli.terminal import as_json, console, print_json, say
 from ferry.client.fleet.importing import import_all
-from ferry.contract.registry import Imported
+from ferry.contract import subjects
+from ferry.contract.registry import GatewayList, Imported, ListRequest
 
 SHOWN = 20
 
@@ -45,6 +46,8 @@ def _import(gateway: str | None, *, restart: bool) -> Imported:
             progress.update(task, description=f"{_counted(total)} new or changed{pause}")
 
         async def work(bus: Bus) -> Imported:
+            # Without a registry it is said at once: the import's own patience is for one that restarts.
+            await bus.ask(subjects.REGISTRY_GATEWAYS_LIST, ListRequest(limit=1), GatewayList)
             return await import_all(bus, tell, gateway=gateway, restart=restart)
 
         try:
