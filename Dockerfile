@@ -1,5 +1,5 @@
-# One image a service: docker build --build-arg SERVICE=auth .   (auth, registry, telemetry, otosense, sandbox, client)
-# SERVICE=client is the `ferry` command, which is the topology's job as well: scripts/build_images.py has the list. Pin both bases by digest where your registry gives you one. It builds for amd64 and arm64: every wheel is there for both.
+# One image per service: docker build --build-arg SERVICE=auth .   (auth, registry, telemetry, otosense, sandbox, client)
+# SERVICE=client is the `ferry` command, which is also the topology job: scripts/build_images.py has the list. Pin both base images by digest. It builds for amd64 and arm64: every wheel is there for both.
 ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS build
@@ -14,7 +14,7 @@ RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/ferry \
 COPY libs/ libs/
 COPY services/ services/
 COPY examples/ examples/
-# Ours after theirs: a change of code leaves the layer of dependencies alone. A namespace is copied, not built.
+# Our code after the dependencies, so that a change of code keeps their layer. A namespace is copied, not built.
 RUN site="$(/opt/ferry/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
     case "${SERVICE}" in \
       sandbox) ours="services/sandbox" ;; \
@@ -41,7 +41,7 @@ LABEL org.opencontainers.image.title="ferry-${SERVICE}" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/ferry /opt/ferry
 COPY LICENSE /usr/share/doc/ferry/LICENSE
-# What a volume of the sandbox begins as: a folder that its user may write.
+# Initial content of the sandbox's volume: a folder that its user can write.
 RUN install -d -o 65532 -g 65532 /state
 ENV PATH=/opt/ferry/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \

@@ -8,11 +8,11 @@ EDITABLES := $(foreach p,$(PACKAGES),-e $(p))
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 .PHONY: env
-env: $(VENV)/.ready ## make .venv from the pinned and hashed requirements; PYTHON=python3.14: another, .venv-python3.14
+env: $(VENV)/.ready ## create .venv from the pinned and hashed requirements; PYTHON=python3.14: another, .venv-python3.14
 
 $(VENV)/.ready: requirements/bootstrap.txt requirements/dev.txt $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -27,18 +27,18 @@ $(VENV)/.ready: requirements/bootstrap.txt requirements/dev.txt $(wildcard libs/
 	@touch $@
 
 .PHONY: check
-check: env check-deploy docs prose ## lint, types, import rules, prose, the site
+check: env check-deploy docs prose ## check lint, types, import rules, prose, the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 .PHONY: docs
-docs: env ## the documentation as a site, .run/site; fails on a broken link or anchor
+docs: env ## build the documentation as a site, .run/site; fails on a broken link or anchor
 	@$(BIN)/zensical build --strict
 
 .PHONY: prose
-prose: env ## spelling (typos.toml) and words (tests/support/vocabulary.py)
+prose: env ## check spelling (typos.toml) and words (tests/support/vocabulary.py)
 	$(BIN)/typos
 	$(BIN)/pytest -q tests/contract/test_vocabulary.py
 
@@ -50,27 +50,27 @@ check-deploy: env .venv-tools/.ready ## yamllint, hadolint, zizmor over the work
 	$(BIN)/python scripts/manifests.py .venv-tools/bin/checkov
 
 .PHONY: test
-test: env ## every test, on real nats-servers: three at a time, then those that measure
+test: env ## run every test on real nats-servers: three at a time, then those that measure
 	@status=0; \
 	$(BIN)/pytest -m "not alone" -n 3 --dist loadfile || status=$$?; \
 	$(BIN)/pytest -m alone || status=$$?; \
 	exit $$status
 
 .PHONY: demo
-demo: env ## everything here, with real readings; DEMO_SECONDS=20 ends by itself
+demo: env ## run everything here with real readings; DEMO_SECONDS=20 limits it
 	@$(BIN)/python scripts/suite.py --demo
 
 .PHONY: run
-run: env ## everything here, without traffic; real clouds from .env
+run: env ## run everything here without traffic; real clouds from .env
 	@$(BIN)/python scripts/suite.py
 
 .PHONY: images
-images: env ## build every image, pass the demo through the containers; NATS_IMAGE, PYTHON_IMAGE, DEMO_SECONDS
+images: env ## build every image, run the demo in containers; NATS_IMAGE, PYTHON_IMAGE, DEMO_SECONDS
 	@$(BIN)/python scripts/build_images.py
 	@$(BIN)/python scripts/container_demo.py
 
 .PHONY: wheels
-wheels: env ## every package as a wheel, into dist/
+wheels: env ## build every package as a wheel in dist/
 	@$(BIN)/uv build --all-packages --wheel --no-build-isolation --quiet --out-dir dist
 
 .PHONY: apiserver
@@ -78,24 +78,24 @@ apiserver: env ## build etcd, kube-apiserver, controllers, scheduler, kustomize 
 	@$(BIN)/python scripts/go_tools.py control-plane kustomize helm
 
 .PHONY: sbom
-sbom: env ## CycloneDX and licences of every image, into .run/sbom
+sbom: env ## write CycloneDX and licences of every image to .run/sbom
 	@$(BIN)/python scripts/supply_chain.py sbom
 
 .PHONY: audit
-audit: env .venv-tools/.ready ## known vulnerabilities of what the images hold; reports what it could not look up
+audit: env .venv-tools/.ready ## check the images' packages for known vulnerabilities
 	@$(BIN)/python scripts/supply_chain.py audit .venv-tools/bin/pip-audit
 
 .PHONY: chaos
-chaos: env ## the promise under fire, the long form: ROUNDS=50 (half an hour and more; at least 200 kills)
+chaos: env ## long chaos tests: ROUNDS=50 (half an hour or more; at least 200 kills)
 	CHAOS_ROUNDS=$(or $(ROUNDS),50) CHAOS_OUTAGE_S=$(or $(OUTAGE_S),180) CHAOS_BACKLOG=$(or $(BACKLOG),1000000) \
 		$(BIN)/pytest tests/chaos --timeout 1800 -rP --show-capture=stdout
 
 .PHONY: fleet-life
-fleet-life: env ## 5,200 entities from birth to an import on a fresh registry, killed at each step; two minutes
+fleet-life: env ## test 5,200 entities from registration to import, with a kill at each step; two minutes
 	FERRY_LIFE_GATEWAYS=100 FERRY_LIFE_SENSORS=49 $(BIN)/pytest tests/e2e/test_fleet_life.py --timeout 1200
 
 .PHONY: simulate
-simulate: env ## telemetry in worlds drawn from seeds: SEEDS=5000, FIRST=0 (several seconds a seed and processor)
+simulate: env ## simulate telemetry: SEEDS=5000, FIRST=0 (several seconds per seed and core)
 	$(BIN)/python scripts/simulate.py --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
 
 .PHONY: bench
@@ -103,15 +103,15 @@ bench: env ## measure the cost of a reading
 	$(BIN)/python tests/bench/cost.py --write
 
 .PHONY: recipes
-recipes: env ## docs/publish/other-languages.md in Go, Node, Java, Rust, a browser; Modelina on the contract (minutes, once: then cached)
+recipes: env ## run the recipes in Go, Node, Java, Rust, a browser; Modelina on the contract (minutes the first time)
 	FERRY_RECIPES=1 $(BIN)/pytest tests/recipes tests/contract/document -rs
 
 .PHONY: contract-release
-contract-release: contract ## with a release: its document is what later changes are compared with
+contract-release: contract ## with a release: save the contract that later changes are compared with
 	cp docs/reference/asyncapi.json docs/reference/asyncapi.released.json
 
 .PHONY: contract-page
-contract-page: env ## the contract as one HTML page, .run/contract.html (Node)
+contract-page: env ## build the contract as one HTML page, .run/contract.html (Node)
 	@$(BIN)/python scripts/contract_page.py
 
 .PHONY: contract
@@ -136,5 +136,5 @@ lock: env ## recompile requirements/ (UPGRADE=1 for newer versions)
 	$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean
-clean: ## remove what make made
+clean: ## remove everything that make created
 	rm -rf .venv .venv-* .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

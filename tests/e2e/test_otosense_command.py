@@ -31,7 +31,7 @@ async def test_a_sensor_is_claimed_given_up_and_claimed_again(suite, sandbox, tm
     assert "claimed no sensor" in said
     code, said = await suite.ferry("otosense", "forget", "a b", "--yes")
     assert code == 1
-    assert "no sensor id" in said
+    assert "not a sensor id" in said
     code, said = await suite.ferry("otosense", "provision", str(file), "--wait")
     assert code == 0, said
 

@@ -147,13 +147,13 @@ def table(exposed):
     lines = [
         "# Metrics",
         "",
-        "What `/metrics` of each service has, and OTLP where `FERRY_OTLP__ENDPOINT` is set (there with dots).",
-        "Written by `FERRY_WRITE_DOCS=1 .venv/bin/pytest tests/e2e/test_signals.py` from running services. `process_*`",
+        "The metrics on `/metrics` of each service, and over OTLP if `FERRY_OTLP__ENDPOINT` is set (there with dots).",
+        "Generated from running services by `FERRY_WRITE_DOCS=1 pytest tests/e2e/test_signals.py`. `process_*`",
         "and `python_*` are the Prometheus client's own. No label is ever a sensor or a gateway.",
-        "By OTLP `http.client.request.duration` has exemplars: the traces of sampled requests. `/metrics` has none,",
-        "for the SDK's Prometheus exporter (0.66b2) writes none.",
+        "Over OTLP `http.client.request.duration` has exemplars: the traces of sampled requests. `/metrics` has none,",
+        "because the SDK's Prometheus exporter (0.66b2) does not write them.",
         "",
-        "| metric | kind | labels | of | what it is |",
+        "| metric | kind | labels | service | description |",
         "|---|---|---|---|---|",
     ]
     for name in sorted(name for name in exposed.kinds if OURS.match(name) and not name.endswith("_created")):
