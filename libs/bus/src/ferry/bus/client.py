@@ -1,4 +1,4 @@
-"""nats-py's client without three faults: what stops its reader, what keeps it from closing, TLS that is left out."""
+"""nats-py's client without its faults: what stops its reader, what keeps it from closing, TLS that is left out."""
 
 import logging
 import ssl
@@ -9,6 +9,8 @@ from urllib.parse import ParseResult
 from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
+
+from ferry.bus.parser import TolerantParser
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ class TolerantClient(Client):
         """`undecodable`: what becomes of a subject's byte that is not UTF-8: a surrogate (PEP 383), or U+FFFD."""
         super().__init__()
         self._undecodable = undecodable
+        self._ps = TolerantParser(self, {})
 
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None

@@ -11,8 +11,9 @@ from typing import Any
 
 from nats.errors import Error
 
+from ferry.bus.parser import headers_of
 from ferry.contract import topology
-from ferry.runtime.direct import DirectClient, headers_of
+from ferry.runtime.direct import DirectClient
 from ferry.telemetry.stream.delivery import Delivery
 from ferry.telemetry.stream.nats.pulls import delivery_of
 from ferry.telemetry.stream.ports import StreamUnavailable
