@@ -287,8 +287,8 @@ MUTANTS = (
     Mutant(
         "a failing lane takes its gateway's memory",
         T + "stream.in_flight",
-        "(failing and self.is_crowded_for(gateway))",
-        "False",
+        "if failing and self.is_crowded_for(gateway):",
+        "if False:",
         (123,),
     ),
     Mutant(
@@ -297,5 +297,12 @@ MUTANTS = (
         "            bad.append((index, reading))\n            continue\n",
         "            raise reading\n",
         (7,),
+    ),
+    Mutant(
+        "a refused read-back is empty",
+        T + "delivery.read_back",
+        "        if series is None:\n",
+        "        if series is None:\n            return Series({})\n        if series is None:\n",
+        (10,),
     ),
 )

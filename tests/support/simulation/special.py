@@ -5,8 +5,8 @@ from random import Random
 from ferry.telemetry.settings import TelemetrySettings
 from simulation.plan import Fault, GatewayPlan, Plan, SensorPlan
 
-QUIET, CROWDED, LIMITED = 1, 13, 11
-"""Of every 16 seeds: a quarter is quiet, one crowded, one has little memory for a failing gateway."""
+QUIET, CROWDED, LIMITED, DOUBTFUL = 1, 13, 11, 10
+"""Of every 16 seeds three are quiet, one is crowded, one has little memory, one refuses read-backs for long."""
 
 
 def make_special(plan: Plan) -> None:
@@ -17,6 +17,8 @@ def make_special(plan: Plan) -> None:
         _crowd(random, plan)
     elif plan.seed % 16 == LIMITED:
         _limit(random, plan)
+    elif plan.seed % 16 == DOUBTFUL:
+        _doubt(random, plan)
 
 
 def _make_quiet(random: Random, plan: Plan) -> None:
@@ -62,6 +64,17 @@ def _limit(random: Random, plan: Plan) -> None:
     one = random.choice(hog.sensors)
     at = start + random.uniform(10, 50)
     plan.faults.append(Fault("purge", at, at + 1, sensors=frozenset({(one.gateway, one.name)})))
+    _sort(plan)
+
+
+def _doubt(random: Random, plan: Plan) -> None:
+    """Writes of one sensor stay in doubt until its budget is spent, while others get through."""
+    gateway = plan.gateways[0]
+    gateway.sensors += [SensorPlan(gateway.name, f"d{number}", "timed", 4.0) for number in range(3)]
+    plan.settings = plan.settings.model_copy(update={"retry_budget_s": 30.0})
+    start = random.uniform(10, 30)
+    victim = frozenset({(gateway.name, "d0")})
+    plan.faults.append(Fault("read_back_403", start, plan.traffic_s - 30, sensors=victim))
     _sort(plan)
 
 
