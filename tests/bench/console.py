@@ -10,12 +10,14 @@ import time
 from pathlib import Path
 
 import httpx2
+from playwright.async_api import async_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
 from ferry.contract import dead, registry, subjects, topology
 from harness import bus as buses
 from harness import console, sandbox, services
+from harness.chromium import CHROMIUM, FLAGS
 from harness.services import gateway_record, record, sensor_record
 
 GATEWAY = "gateway-0"
@@ -77,8 +79,29 @@ async def main(sensors, letters):
                 took_ms = (time.monotonic() - begun) * 1000
                 print(f"{took_ms:7.0f} ms  {len(answer.content):7d} B  {answer.status_code}  {path}")
             print(f"console's peak {resident_mib(pid):.0f} MiB")
+            await painted(page_of.url)
             await discard(browser)
             print(f"console's peak {resident_mib(pid):.0f} MiB")
+
+
+async def painted(url: str):
+    """When Chromium has painted something of each page, from its navigation's beginning."""
+    if CHROMIUM is None:
+        print("no Chromium: the first paint is not measured")
+        return
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = await chromium.new_page()
+        await page.goto(url)
+        await page.keyboard.type(console.TOKEN)
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("#live")
+        for path in PAGES:
+            await page.goto(url + path)
+            await page.wait_for_timeout(300)
+            script = "performance.getEntriesByName('first-contentful-paint').map(one => one.startTime)"
+            print(f"{(await page.evaluate(script) or [float('nan')])[0]:7.0f} ms  first paint  {path}")
+        await chromium.close()
 
 
 async def discard(browser: httpx2.AsyncClient):
