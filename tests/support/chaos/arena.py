@@ -51,10 +51,9 @@ class Arena:
     replicas: list[Running] = field(default_factory=list)
     kills: int = 0
     env: dict[str, str] = field(default_factory=dict)
-    command: list[str] | None = None
 
     async def add_replica(self) -> Running:
-        replica = await self.suite.start("telemetry", {**QUICK, **self.env}, command=self.command)
+        replica = await self.suite.start("telemetry", {**QUICK, **self.env})
         self.replicas.append(replica)
         return replica
 
@@ -139,7 +138,6 @@ async def arena(
     replicas: int = 2,
     gateways: int = 8,
     sensors: int = 4,
-    command: list[str] | None = None,
     clustered: bool = False,
     lay: dict[str, int] | None = None,
     ack_s: float = 2.0,
@@ -157,7 +155,7 @@ async def arena(
             chance = random.Random(seed)
             publisher = Publisher(plant, laid, seed, ack_s)
             ring = Arena(bus, sandbox, services, client, laid, publisher, chance)
-            ring.env, ring.command = env, command
+            ring.env = env
             await asyncio.gather(*(ring.add_replica() for _ in range(replicas)))
             try:
                 yield ring

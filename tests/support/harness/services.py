@@ -49,18 +49,16 @@ class Suite:
         self.running: list[Running] = []
         self._numbers = count()
 
-    async def start(
-        self, service: str, env: dict[str, str] | None = None, *, command: list[str] | None = None
-    ) -> Running:
-        """A ready service; `command` runs it in another way than forking it."""
-        running = await self.launch(service, env, command=command)
+    async def start(self, service: str, env: dict[str, str] | None = None) -> Running:
+        """A ready service."""
+        running = await self.launch(service, env)
         await running.ready()
         return running
 
     async def launch(
         self, service: str, env: dict[str, str] | None = None, *, command: list[str] | None = None
     ) -> Running:
-        """The same without waiting until it is ready: it may be meant to die before."""
+        """The same without waiting until it is ready, perhaps by another command: it may be meant to die before."""
         port = free_port()
         seen = {
             **self.bus.env(service),

@@ -180,6 +180,21 @@ MUTANTS = (
         (1,),
     ),
     Mutant(
+        "a failure of the cloud is delivered",
+        "ferry.clouds.thingplus.answers",
+        "    if is_retryable(status):\n        return Kind.RETRY\n",
+        "    if is_retryable(status):\n        return Kind.DELIVERED\n",
+        (0,),
+    ),
+    Mutant(
+        "what is in flight at a stop is acked",
+        T + "stream.ownership",
+        "            await self._acks.flush()\n",
+        "            for one in partition.in_flight:\n                self._acks.ack(partition.consumer, one)\n"
+        "            await self._acks.flush()\n",
+        (0,),
+    ),
+    Mutant(
         "retry budget",
         T + "delivery.requests",
         "health.failing_alone_s > self._policy.budget_s",
