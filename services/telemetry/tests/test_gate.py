@@ -117,6 +117,16 @@ async def test_a_failing_probe_that_waits_for_its_time_out_delays_no_healthy_lan
     assert gate.breaker.state == "closed"
 
 
+async def test_a_healthy_lane_does_not_wait_for_the_time_of_failing_ones_that_wait_already(gate):
+    await trip(gate)
+    gate.breaker.until += 60
+    failing = asyncio.create_task(gate.enter(failing=True))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(gate.enter(), 1)
+    failing.cancel()
+    await asyncio.gather(failing, return_exceptions=True)
+
+
 async def test_failing_lanes_leave_places_to_the_others(gate):
     gate.limiter.limit = 4
     await gate.enter(failing=True)

@@ -163,9 +163,16 @@ class Gate:
         if self.breaker.state == "half_open":
             waits = bool(self._healthy.turns) and self.breaker.waits_for_a_failing_lane
         # Where no request in flight will wake those who wait, the clock must.
-        if waits and self._timer is None:
-            wait_s = max(TICK_S, self._next() - self._loop.time())
-            self._timer = self._loop.call_later(wait_s, self._on_timer)
+        if waits:
+            self._wake_at(max(self._loop.time() + TICK_S, self._next()))
+
+    def _wake_at(self, when: float) -> None:
+        """At the latest: a healthy lane may probe before the failing ones that wait already."""
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._on_timer)
 
     def _next(self) -> float:
         return self.breaker.next_probe if self._healthy.turns else self.breaker.until
