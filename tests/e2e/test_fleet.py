@@ -230,7 +230,7 @@ async def test_what_was_deleted_at_the_portal_is_said_planned_and_registered_aga
     file.write_text(yaml.safe_dump(declared))
     code, text = await suite.ferry("plan", str(file))
     assert code == 2, text
-    assert "/gone (gone), which was deleted at the portal, comes again" in text
+    assert "/gone (gone), which was deleted at the portal, will be registered again" in text
     assert "Plan: 1 to register (1 again: deleted at the portal), 0 to change, 0 not declared" in text
     code, text = await suite.ferry("apply", str(file), "--yes")
     assert (code, "1 registered" in text) == (0, True), text

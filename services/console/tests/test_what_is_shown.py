@@ -70,7 +70,7 @@ WRONG = [
     (seen(replica(breaker="open", failures=FAILED)), "stopped", "stopped sending", "503 from a proxy"),
     (seen(replica(breaker="half_open", failures=FAILED)), "failing", "checking whether", "503 from a proxy"),
     (seen(replica(breaker="open", breaker_cause="429")), "stopped", "stopped sending", "429"),
-    (seen(partly(paused=[Pause(at=1, reason="works")])), "stopped", "paused all", "works"),
+    (seen(partly(paused=[Pause(at=1, reason="works")])), "stopped", "paused everything", "works"),
     (seen(partly(paused=[Pause(gateway="g", at=1)])), "warning", "paused 1", ""),
     (seen(replica(failing_lanes=3)), "warning", "3 sensors fail", ""),
     (
@@ -324,7 +324,7 @@ async def test_a_sensor_shows_its_last_reading_its_status_and_the_hour():
     text = await sensor_page(at_cloud("20.5", "21.5", "off", status=forever))
     assert "<strong>off</strong>" in text
     assert "✓ on" in text
-    assert "least 20.5, most 21.5" in text
+    assert "minimum 20.5, maximum 21.5" in text
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1e999", "1e308", HOSTILE, "", "\u0661"])

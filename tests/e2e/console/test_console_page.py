@@ -168,7 +168,7 @@ async def test_a_sensor_is_paused_by_keyboard_and_resumed_by_mouse(page, suite, 
     delivered = await suite.sandbox.points()
     await page.goto(f"{page.url.rstrip('/')}/fleet/gateway-1/gateway-1-sensor-1")
     await page.get_by_role("link", name="Pause").press("Enter")
-    await expect(page.get_by_label("Why, for the others")).to_be_focused()
+    await expect(page.get_by_label("Reason, shown to others")).to_be_focused()
     await page.keyboard.type("the motor is being repaired")
     await page.keyboard.press("Enter")
     await expect(page.locator("#live")).to_contain_text("the motor is being repaired")
