@@ -74,7 +74,8 @@ class Gate:
         queue = self._failing if failing else self._healthy
         mine = self._loop.create_future()
         queue.push(gateway, mine)
-        self._wake()
+        if self.limiter.free or self.breaker.state != "closed":  # else the next request that ends wakes somebody
+            self._wake()
         try:
             await mine
         except asyncio.CancelledError:
