@@ -74,7 +74,8 @@ class Gate:
         queue = self._failing if failing else self._healthy
         mine = self._loop.create_future()
         queue.push(gateway, mine)
-        if self.limiter.free or self.breaker.state != "closed":  # else the next request that ends wakes somebody
+        # without a place the next request that ends wakes somebody
+        if self.limiter.free or self.breaker.state != "closed":
             self._wake()
         try:
             await mine
