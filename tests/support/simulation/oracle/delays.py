@@ -67,7 +67,7 @@ def _deadline(world: "World", excuses: Excuses, message: Message, start: float, 
         moved = False
         for fault in (*excuses.own(message.gateway, message.sensor), *excuses.pausing):
             where = KINDS[fault.kind].where
-            if where == "dead" and not (message.letters or message.wrong):
+            if where == "dead" and not _may_be_dead(excuses, message):
                 continue
             lasts = recovery_s(fault, world.plan.settings.pause_max_s)
             lasts += BACK_OFF_S if excuses.is_partial(fault) else 0.0
@@ -75,3 +75,9 @@ def _deadline(world: "World", excuses: Excuses, message: Message, start: float, 
             if begins <= start + bound_s and ends > start:
                 start, moved = ends, True
     return start + bound_s
+
+
+def _may_be_dead(excuses: Excuses, message: Message) -> bool:
+    """A status whose dead letter could not be stored may be superseded at its next owner."""
+    at = message.at if message.ended_at is None else message.ended_at
+    return bool(message.letters or message.wrong or excuses.reasons(message, at))
