@@ -1,4 +1,4 @@
-"""A fleet by one command: at a stretch, again, killed on the way, interrupted, and taken over from the portal."""
+"""A fleet by one command: at a stretch, again, killed, interrupted, and imported from the portal."""
 
 import asyncio
 import json

@@ -30,7 +30,7 @@ def import_(gateway: str | None, restart: bool, as_json: bool) -> None:
         return
     if done.resumed:
         say("resumed an interrupted import")
-    say(f"taken over: {_counted(done)}")
+    say(f"imported: {_counted(done)}")
     _show_some("deleted at the portal", done.deleted)
     _show_some("left out", done.unreadable)
 
