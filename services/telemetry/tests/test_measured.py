@@ -98,3 +98,9 @@ def test_ages_are_a_sample_under_load():
             ages.record(120)
     (recorded,) = meters.read("ferry.telemetry.age").values()
     assert 1 <= recorded < 100
+
+
+def test_a_message_that_seems_to_come_from_the_future_has_no_age():
+    meters = Meters()
+    Ages(meters.meter).record(-3)
+    assert list(meters.read("ferry.telemetry.age").values()) == [1]

@@ -102,4 +102,5 @@ class Ages:
         self.wants_one = Sample().wants_one  # asked before the age is computed
 
     def record(self, age_ms: int) -> None:
-        self._histogram.record(age_ms / 1000)
+        """Of a message that is younger than the bus's clock is known, 0."""
+        self._histogram.record(max(0, age_ms) / 1000)
