@@ -19,7 +19,7 @@ def is_ready(url: str) -> bool:
 
 
 async def until_ready() -> None:
-    """Raises TimeoutError, naming who is not ready."""
+    """Raises TimeoutError, naming the services that are not ready."""
     missing = {name: url for name, url in os.environ.items() if name.startswith("READY_")}
     for _ in range(WAIT_S * 10):
         missing = {name: url for name, url in missing.items() if not await asyncio.to_thread(is_ready, url)}

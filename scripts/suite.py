@@ -129,7 +129,7 @@ def keep_others_out(home: Path) -> None:
 
 
 def console_settings(ferry: dict[str, str], home: Path, ports: Ports) -> dict[str, str]:
-    """What the console alone is given: who may sign in. Without anybody, one token for this run, in a file."""
+    """Settings for the console only: who may sign in. By default one token for this run, in a file."""
     given = {key: value for key, value in ferry.items() if key.startswith("FERRY_CONSOLE__")}
     port = str(ports.named("FERRY_CONSOLE__PORT", given.get("FERRY_CONSOLE__PORT")))
     ferry["CONSOLE_URL"] = f"http://127.0.0.1:{port}"

@@ -30,7 +30,7 @@ class TolerantClient(Client):
     """
 
     def __init__(self, undecodable: Literal["surrogateescape", "replace"] = "surrogateescape") -> None:
-        """`undecodable`: what becomes of a subject's byte that is not UTF-8: a surrogate (PEP 383), or U+FFFD."""
+        """`undecodable`: how bytes of a subject that are not UTF-8 are decoded: surrogates (PEP 383), or U+FFFD."""
         super().__init__()
         self._undecodable = undecodable
         self._ps = TolerantParser(self, {})

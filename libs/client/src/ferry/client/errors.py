@@ -6,7 +6,7 @@ from ferry.contract.problems import Problem, ProblemError
 
 
 class FerryError(ProblemError):
-    """`maybe_stored`: the reading may have reached the stream all the same. `transient`: it is worth another try."""
+    """`maybe_stored`: the reading may have reached the stream nevertheless. `transient`: a retry may succeed."""
 
     kind: ClassVar[str] = "failed"
     status: ClassVar[int] = 503

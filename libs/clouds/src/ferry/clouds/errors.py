@@ -18,7 +18,7 @@ class CloudError(Exception):
 
 
 class UnreachableError(CloudError):
-    """No answer at all. `ambiguous` means that the cloud may have acted on the request all the same."""
+    """No answer at all. `ambiguous` means that the cloud may have processed the request nevertheless."""
 
     def __init__(self, what: str, *, ambiguous: bool) -> None:
         super().__init__(f"no answer from the cloud: {what}")

@@ -62,7 +62,7 @@ class _Server(uvicorn.Server):
 async def listening(app: Application, host: str, port: int, **options: Any) -> AsyncIterator[int]:
     """Serves `app`; yields the port, a free one for 0. `options` are uvicorn's. Raises OSError when the port is taken.
 
-    uvicorn's own belief in X-Forwarded-For is off: who asks is who connected.
+    uvicorn's handling of X-Forwarded-For is off: the client is the peer of the connection.
     """
     listener = socket.create_server((host, port))
     taken: int = listener.getsockname()[1]

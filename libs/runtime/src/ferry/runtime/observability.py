@@ -23,7 +23,7 @@ FLUSH_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Observability:
-    """`decided` samples every trace that is begun with it: for who has decided already which to begin."""
+    """`decided` samples every trace that is started with it, for callers that have already decided."""
 
     tracers: TracerProvider
     decided: TracerProvider

@@ -146,7 +146,7 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
                     await app.start()
                     async with _discoverable(service):
                         for _ in range(2):  # nats-py's PING overtakes a SUB that is still in its buffer
-                            await service.nats.flush()  # only now does the server know whom to ask
+                            await service.nats.flush()  # only now does the server have the subscriptions
                         service.serving = True
                         _log.info("service.started")
                         try:
@@ -157,7 +157,7 @@ async def running(name: str, settings: RuntimeSettings, lifespan: Lifespan) -> A
                     await _finish_requests(broker)
             finally:
                 await service.cancel_background()
-                with contextlib.suppress(nats.errors.Error):  # a bus that is away has nothing left to drain
+                with contextlib.suppress(nats.errors.Error):  # an unreachable bus has nothing left to drain
                     await broker.stop()
 
 

@@ -34,7 +34,7 @@ class _Clouds(RuntimeSettings):
 
 
 def is_configured(cloud: CloudName) -> bool:
-    """Whether the settings say where it is; also when they cannot be read, since who reads them says what is wrong."""
+    """Whether the settings have its URL; also true for unreadable settings, which fail when parsed."""
     try:
         clouds = _Clouds()
     except ValidationError:

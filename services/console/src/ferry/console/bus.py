@@ -66,7 +66,7 @@ class NatsBus:
             raise _no_bus(type(error).__name__) from None
 
         async def stop() -> None:
-            with contextlib.suppress(nats.errors.Error, OSError):  # a bus that is away has forgotten it
+            with contextlib.suppress(nats.errors.Error, OSError):  # an unreachable bus has already dropped it
                 await heard.unsubscribe()
 
         return stop

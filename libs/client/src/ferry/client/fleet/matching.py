@@ -74,7 +74,7 @@ class _Siblings:
         self._matched.undeclared += [one for one in self._there if one.id not in self._taken]
 
     def _renamed(self, missing: Iterable[Wanted], old: Callable[[Wanted], list[Place]]) -> None:
-        """One whose name is not registered takes the entity of its old name, also from who has it by that name now."""
+        """One whose name is not registered takes the entity with its old name, even if another has that name now."""
         todo = deque(missing)
         moved: set[Wanted] = set()
         while todo:

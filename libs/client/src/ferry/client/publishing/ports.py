@@ -76,7 +76,7 @@ class Store(Protocol):
         """`settled` gets the number under which the entry is safe, or why it is not."""
 
     def withdraw(self, entry: Entry) -> None:
-        """Nobody waits for it any more, and `settled` is not called. What is on a disk is sent all the same."""
+        """The caller no longer waits for it, and `settled` is not called. What is on disk is sent nevertheless."""
 
     async def next(self, subjects: Sequence[str]) -> Sequence[Batch | None]:
         """For each subject its oldest entries that are not settled yet; None when there are none.

@@ -52,7 +52,7 @@ class Spool:
         self._write_soon()
 
     def withdraw(self, entry: Entry) -> None:
-        """It goes to the disk and to the bus all the same."""
+        """It is written to disk and sent to the bus nevertheless."""
 
     async def next(self, subjects: Sequence[str]) -> list[Batch | None]:
         return await self._call(lambda: [self._next(subject) for subject in subjects])
@@ -64,7 +64,7 @@ class Spool:
     def failed(self, batch: Batch, error: FerryError) -> bool:
         """What the stream will never take is set aside and counted, so that it does not hold up its sensor.
 
-        A right that lacks may be granted: such readings wait, as they do while the bus is away.
+        A missing permission may be granted later: such readings wait, as they do while the bus is unreachable.
         """
         if not isinstance(error, RefusedError):
             return True

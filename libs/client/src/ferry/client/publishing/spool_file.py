@@ -142,7 +142,7 @@ class SpoolFile:
         return int(made.lastrowid or 0)
 
     def waiting(self, subject: str, after: int) -> Iterator[Spooled]:
-        """Oldest first; read from the disk only as far as they are looked at."""
+        """Oldest first; read from disk lazily."""
         rows = self._db.execute(
             "SELECT id, parts, lengths, headers FROM entries WHERE subject = ? AND id > ? ORDER BY id",
             (subject, after),

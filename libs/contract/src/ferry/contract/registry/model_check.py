@@ -1,6 +1,6 @@
 """Checks a request against its gateway model: fills in what is omitted and reports what is wrong.
 
-The registry checks so before any call of the cloud's, and who asks it may do so before any request.
+The registry checks before any call to the cloud, and clients may check before any request.
 """
 
 import difflib

@@ -59,7 +59,7 @@ class Watch:
 
     @contextmanager
     def watching(self) -> Iterator[bool]:
-        """Whether there is room for one more who looks."""
+        """Whether there is room for one more viewer."""
         if self._watchers >= MOST_WATCHERS:
             yield False
             return

@@ -27,6 +27,6 @@ class Done:
     def _action(self, request: Request) -> Action:
         action = self._actions.find(request.path_params["id"])
         if action is None:
-            hint = "the events `events.console.action.*` say what became of it"
+            hint = "the events `events.console.action.*` show its outcome"
             raise ProblemError.of("no-action", 404, "there is no such action here", hint=hint)
         return action

@@ -8,7 +8,7 @@ REPEAT = "send the same request again: it is safe and continues"
 
 
 def ambiguous(error: CloudError) -> bool:
-    """The cloud may have claimed the sensor all the same."""
+    """The cloud may have claimed the sensor nevertheless."""
     match error:
         case UnreachableError():
             return error.ambiguous

@@ -36,7 +36,7 @@ class Stages:
             begun = time.monotonic()
             try:
                 await self.count()
-            except Exception as error:  # noqa: BLE001 - the bus is away: the last count stays
+            except Exception as error:  # noqa: BLE001 - the bus is unreachable: keep the last count
                 _log.warning("stages.not_counted", error=type(error).__name__)
             await asyncio.sleep(max(EVERY_S, SHARE * (time.monotonic() - begun)))
 

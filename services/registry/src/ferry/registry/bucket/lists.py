@@ -129,7 +129,7 @@ class Lists:
         self._index, self._made, self._last, self._gap = Index(), head.made, 0, None
 
     async def _read_to(self, head: Head) -> None:
-        """Until the head, or as far as there is anything for half a second; that is not waited for again."""
+        """Reads to the head, or until nothing arrives for half a second, which is not awaited again."""
         for _ in range(1 if _same_state(head, self._gap) else TRIES):
             while self._last < head.last and (written := await self._log.since(self._last + 1)):
                 self._index.update({one.key: self._entry(one) for one in written})

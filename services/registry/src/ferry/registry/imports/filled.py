@@ -91,7 +91,7 @@ class Filled:
                     await self._look()
             except (CloudError, ProblemError) as error:
                 _log.info("registry.filled_unknown", error=str(error))
-            except Exception as error:  # noqa: BLE001 - the bus is away, or the bucket is not made yet
+            except Exception as error:  # noqa: BLE001 - the bus is unreachable, or the bucket does not exist yet
                 _log.info("registry.filled_unknown", error=type(error).__name__)
             await asyncio.sleep(self._look_s)
 

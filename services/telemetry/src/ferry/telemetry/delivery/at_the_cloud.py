@@ -12,7 +12,7 @@ from ferry.contract.telemetry import CloudPoint, CloudStatus, SensorAtCloud, Sen
 from ferry.telemetry.delivery.ports import Answer, Cloud, NoToken, Tokens, Unreachable
 
 AT_ONCE = 2
-"""Sensors that are read at once: who looks takes nothing from the readings."""
+"""Maximum number of sensors read concurrently, so that viewers do not slow down readings."""
 MOST_POINTS = 5000
 LONGEST_VALUE = 100
 """Characters of a value that are shown. An answer of so many points stays below the bus's max_payload."""

@@ -36,7 +36,7 @@ class PauseDocument:
         self.items: list[Pause] = []
 
     async def watch(self) -> None:
-        """Keeps this replica's lanes as the document says; what was last read holds while the bus is away."""
+        """Applies the document to this replica's lanes; the last one read stays valid while the bus is unreachable."""
         failed = False
         while True:
             try:

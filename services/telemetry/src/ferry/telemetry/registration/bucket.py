@@ -17,7 +17,7 @@ class Stored(Protocol):
 
 
 class DirectGets(Protocol):
-    """JetStream, as far as it is needed here. Raises NotFoundError."""
+    """The part of JetStream that is needed here. Raises NotFoundError."""
 
     async def get_last_msg(self, stream_name: str, subject: str, direct: bool | None = False) -> Stored: ...
 

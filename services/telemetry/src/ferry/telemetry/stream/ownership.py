@@ -153,7 +153,9 @@ class Ownership:
         try:
             await self._acks.flush()
         finally:
-            self._lose(partition)  # also when the bus is away: a draining partition would never pull again
+            self._lose(
+                partition
+            )  # also when the bus is unreachable: a draining partition would never pull again
         await self._consumers.drop(partition.consumer)
 
     async def release_all(self) -> None:

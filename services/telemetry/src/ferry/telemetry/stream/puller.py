@@ -10,7 +10,7 @@ from ferry.telemetry.stream.partition import Partition
 from ferry.telemetry.stream.ports import PullEnd, Pulls
 
 TRICKLE = 512
-"""Messages that are in flight at most while the cloud is away: an open breaker needs lanes to probe with."""
+"""Maximum number of messages in flight while the cloud is down: an open breaker needs lanes to probe with."""
 LOOK_S = 0.02
 SCAN_PER_S = 2000.0
 SCAN_BURST = 20_000.0

@@ -45,7 +45,7 @@ MOST_LINES = 20
 
 
 class Line(BaseModel):
-    """What became of one file; `sensor` or `problem` once the service has answered."""
+    """The result for one file; `sensor` or `problem` once the service has answered."""
 
     file: str
     sensor: Sensor | None = None

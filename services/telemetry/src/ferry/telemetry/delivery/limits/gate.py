@@ -18,7 +18,7 @@ EVIDENCE = 4096
 
 
 class Gate:
-    """Enter before a request, leave with what came of it. Healthy lanes first, gateways in turn. Times in s."""
+    """Enter before a request, leave with its outcome. Healthy lanes first, gateways in turn. Times in s."""
 
     def __init__(self, limiter: Limiter, breaker: Breaker) -> None:
         self.limiter = limiter

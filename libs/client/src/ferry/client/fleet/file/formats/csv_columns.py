@@ -46,6 +46,6 @@ def unescaped(cell: str) -> str:
 
 
 def _is_escapable(cell: str) -> bool:
-    """A space before it is nothing to a spreadsheet, and nothing to who reads `a, b`."""
+    """Spreadsheets and readers of `a, b` ignore a leading space."""
     rest = cell.lstrip(_QUOTE)
     return rest[:1] == " " or rest.lstrip(f"{_QUOTE} \u00a0").startswith(_FORMULA)

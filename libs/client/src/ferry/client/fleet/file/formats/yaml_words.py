@@ -45,7 +45,7 @@ def _of_tabs(text: str) -> list[Mistake]:
 
 
 def _of_character(error: yaml.YAMLError, text: str) -> Mistake:
-    """A character that no YAML may have; libyaml counts bytes, so it is looked for."""
+    """Finds a character that YAML does not allow; libyaml reports its position in bytes."""
     for at, character in enumerate(text):
         if (character < " " and character not in "\t\n\r") or character in "\x7f\ufffe\uffff":
             line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
