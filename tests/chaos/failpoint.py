@@ -1,20 +1,22 @@
 """Telemetry that kills itself at one exact place: `failpoint.py PLACE PASS`, when it comes there the PASS-th time."""
 
+import asyncio
 import os
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from nats.aio.client import Client
 from nats.js.client import JetStreamContext
 
+from ferry.runtime.direct import DirectClient
 from ferry.telemetry.__main__ import main
 from ferry.telemetry.delivery.cloud.client import ThingPlusCloud
 from ferry.telemetry.delivery.ports import Answer
 
 Strike = Callable[[], None]
 """Counts a pass, and ends the process with the last one."""
+_flushes: list[asyncio.Future[None]] = []
 
 
 def countdown(passes: int) -> Strike:
@@ -47,26 +49,22 @@ def at_put(before: Strike = nothing, after: Strike = nothing) -> None:
 
 
 def at_word(word: bytes, before: Strike = nothing, after: Strike = nothing) -> None:
-    """What the stream is told of a message: `+ACK`, `+TERM`. After means that the server has it."""
-    send = Client._send_publish
+    """What the stream is told of a message: `+ACK`, `+TERM`, many at once. After means that the server has it."""
+    send = DirectClient.send
 
-    async def struck(
-        self: Client,
-        subject: str,
-        reply: str,
-        payload: bytes,
-        payload_size: int,
-        headers: dict[str, Any] | None,
-    ) -> None:
-        told = payload.startswith(word) and subject.startswith("$JS.ACK.")
+    def struck(self: DirectClient, commands: bytes) -> None:
+        told = b"PUB $JS.ACK." in commands and b"\r\n" + word in commands
         if told:
             before()
-        await send(self, subject, reply, payload, payload_size, headers)
+        send(self, commands)
         if told and after is not nothing:
-            await self.flush()
-            after()
+            _flushes.append(asyncio.ensure_future(flushed(self)))
 
-    Client._send_publish = struck  # type: ignore[method-assign]
+    async def flushed(client: DirectClient) -> None:
+        await client.flush()
+        after()
+
+    DirectClient.send = struck  # type: ignore[method-assign]
 
 
 def at_dead_letter(before: Strike = nothing, after: Strike = nothing) -> None:
