@@ -52,11 +52,13 @@ def test_what_passes_by_itself_is_no_news():
         sensors = sensors_of(3, 2)
         world.add(*sensors)
         async with watching(world, {}) as told:
-            world.cloud.mishap = lambda _: Mishap("503")
-            await world.report(sensors, 1.0, 2)
-            world.cloud.mishap = lambda _: None
-            await world.report(sensors, 1.0, 10)
-            assert told.verbs == []
+            once = iter([Mishap("429", 2.0)])
+            world.cloud.mishap = lambda _: next(once, None)
+            world.publish(sensors[0])
+            await asyncio.sleep(1)
+            assert not world.replica.gate.open
+            await asyncio.sleep(10)
+            assert (told.verbs, world.replica.gate.open) == ([], True)
 
     run(check)
 
