@@ -133,6 +133,8 @@ async def test_a_trace_goes_through_a_retry_a_dead_letter_and_its_replay(
     assert await at_the_cloud(sandbox, trace) == [503, 200, 400, 200]
     await telemetry.process.stop()
 
+    line = next(line for line in telemetry.process.text().splitlines() if " dead_letter " in line)
+    assert f"trace_id={trace}" in line
     names = [span.name for span in of(collected, trace)]
     assert names[:2] == ["process series", "PUT"]
     assert names.count("PUT") == 4
