@@ -17,7 +17,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 Verb = Literal["started", "finished"]
 Take = Callable[[str, bytes], None]
 """A subject and a body; never raises."""
-MOST_PENDING, MOST_PENDING_BYTES = 20_000, 16 * 1024 * 1024
+MOST_PENDING, MOST_PENDING_BYTES = 5000, 2 * 1024 * 1024
 """Of what was published and not yet taken: beyond it some is not seen."""
 ASK_S = 10.0
 LONGEST_ASK_S = 35.0
