@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = {
     "ferry.telemetry": "services/telemetry/src",
     "ferry.clouds": "libs/clouds/src",
-    "ferry.runtime": "libs/runtime/src",
+    "ferry.bus": "libs/bus/src",
 }
 PAGE = ROOT / "docs/evidence/telemetry-faults.md"
 FAILED = 1
