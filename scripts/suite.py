@@ -157,7 +157,9 @@ def build(ferry: dict[str, str], home: Path, ports: Ports, *, demo: bool) -> tup
         sandbox = f"http://127.0.0.1:{port}"
         ferry |= {**SANDBOX_ACCOUNT, URLS[0]: f"{sandbox}/v2", URLS[1]: f"{sandbox}/otosense"}
         ferry["SANDBOX_URL"] = sandbox
-        add("sandbox", [*python, "ferry.sandbox", "--port", port], {})
+        # it keeps the fleet as the registry does: else that would know gateways that the cloud does not
+        kept = ["--state-dir", str(home / "sandbox")]
+        add("sandbox", [*python, "ferry.sandbox", "--port", port, *kept], {})
     only = {"auth": ferry, "console": console_settings(ferry, home, ports)}
     for service in SERVICES:
         port = str(ports.free())

@@ -1,10 +1,13 @@
 """The README's commands, as somebody types them who has only the README, in a copy of the repository."""
 
 import asyncio
+import json
 import os
 import re
 import shlex
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -55,15 +58,27 @@ async def test_the_demo_ends_with_nothing_lost(copy):
     assert int(ended[1]) == int(ended[2]) > 0
 
 
-async def test_what_is_run_is_used_as_the_readme_says(copy, tmp_path):
-    _, run = START
-    make, target = run.split()
-    session = await Process.start("run", ["setsid", make, "-C", str(copy), target], tmp_path, {})
+@asynccontextmanager
+async def running(copy: Path, folder: Path) -> AsyncIterator[dict[str, str]]:
+    """`make run`, until Ctrl-C; the variables that it says are to be exported."""
+    make, target = START[1].split()
+    folder.mkdir()
+    session = await Process.start("run", ["setsid", make, "-C", str(copy), target], folder, {})
     try:
         await eventually(lambda: said(session), within_s=40, what="make run is ready")
         export = re.search(r"export (FERRY_NATS__URL)=(\S+)", session.text())
         assert export
-        bus = {export[1]: export[2]}
+        yield {export[1]: export[2]}
+    finally:
+        await typed(f"pkill -INT --session {session.child.pid}", copy)  # Ctrl-C
+        await asyncio.wait_for(session.child.wait(), 20)
+    assert "Traceback" not in session.text(), session.text()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", int(export[2].rpartition(":")[2]))
+
+
+async def test_what_is_run_is_used_as_the_readme_says(copy, tmp_path):
+    async with running(copy, tmp_path / "first") as bus:
         for line in USE:
             code, shown = await typed(line, copy, **bus)
             assert code == 0, f"{line}: {shown}"
@@ -71,12 +86,17 @@ async def test_what_is_run_is_used_as_the_readme_says(copy, tmp_path):
         assert code == 0, shown
         code, shown = await typed(".venv/bin/ferry topology", copy, **bus)
         assert (code, "as they should be" in shown) == (0, True), shown
-    finally:
-        await typed(f"pkill -INT --session {session.child.pid}", copy)  # Ctrl-C
-        await asyncio.wait_for(session.child.wait(), 20)
-    assert "Traceback" not in session.text(), session.text()
-    with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection("127.0.0.1", int(export[2].rpartition(":")[2]))
+    async with running(copy, tmp_path / "second") as bus:
+        # the registry still knows the fleet, so the sandbox must, too
+        code, shown = await typed("; ".join(USE[:2]), copy, **bus)
+        assert (code, "7 unchanged" in shown) == (0, True), shown
+
+        async def delivered():
+            _, state = await typed(".venv/bin/ferry status --json", copy, **bus)
+            replicas = json.loads(state)["telemetry"]["replicas"]
+            return replicas and replicas[0].get("delivered")
+
+        await eventually(delivered, within_s=20, what="a reading delivered after the second start")
 
 
 async def said(session: Process) -> bool:
