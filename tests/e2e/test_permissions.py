@@ -157,7 +157,7 @@ async def watched(alice, operator, sandbox, sensor, number):
     """A PUT that an operator asked to see."""
     seen = await operator.subscribe(subjects.watched_puts(GATEWAY, sensor))
     await operator.publish(subjects.TELEMETRY_WATCH, json.dumps({"gateway": GATEWAY}).encode())
-    await operator.flush()
+    await ask(operator, subjects.TELEMETRY_STATE_GET)  # answered after the request to watch was heard
     await alice.jetstream().publish(subjects.sensor_series(GATEWAY, sensor), reading(number))
     assert json.loads((await seen.next_msg(timeout=20)).data)["sensor"] == sensor
     await seen.unsubscribe()

@@ -170,7 +170,7 @@ async def test_bulk_is_at_least_five_times_as_fast_as_awaiting_each(bus):
     found = {name: middle(turned) for name, turned in (await rates(bus, 3)).items()}
     print({name: f"{rate.per_s:,.0f}/s {rate.cpu_us:.1f} µs" for name, rate in found.items()})
     assert found["bulk"].per_s > 5 * found["nats_py"].per_s
-    assert found["bulk_of_many_sensors"].cpu_us < found["nats_py"].cpu_us / 4
+    assert found["bulk_of_many_sensors"].cpu_us < found["nats_py"].cpu_us / 2
 
 
 async def test_a_bus_that_is_away_at_the_start_is_an_error_without_a_spool_and_none_with_one(tmp_path):

@@ -215,6 +215,11 @@ async def test_a_new_consumer_gets_all_that_is_left_in_order(world, one, owned):
     await pull(one, owned, 4)
     one.acks.ack(owned[1], published[1])
     await one.acks.flush()
+
+    async def acked():
+        return await world.left() == len(published) - 1
+
+    await eventually(acked, what="the ack, which the server takes some time after it has it")
     await one.consumers.drop(owned[1])
     two = await world.replica("two")
     consumer = await two.consumers.take(owned[0])
