@@ -50,9 +50,9 @@ check-deploy: env .venv-tools/.ready ## yamllint, hadolint, zizmor over the work
 	$(BIN)/python scripts/manifests.py .venv-tools/bin/checkov
 
 .PHONY: test
-test: env ## run every test on real nats-servers: three at a time, then those that measure
+test: env ## run every test on real nats-servers: six at a time, then those that measure
 	@status=0; \
-	$(BIN)/pytest -m "not alone" -n 3 --dist loadfile || status=$$?; \
+	$(BIN)/pytest -m "not alone" -n 6 --dist loadfile || status=$$?; \
 	$(BIN)/pytest -m alone || status=$$?; \
 	exit $$status
 
