@@ -102,10 +102,12 @@ class Preloaded:
 
 
 _preloaded: list[Preloaded] = []
+_one_makes_it = threading.Lock()
 
 
 def preloaded() -> Preloaded:
     """The one of this process, made when it is first asked for."""
-    if not _preloaded:
-        _preloaded.append(Preloaded())
-    return _preloaded[0]
+    with _one_makes_it:
+        if not _preloaded:
+            _preloaded.append(Preloaded())
+        return _preloaded[0]
